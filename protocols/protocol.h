@@ -1,0 +1,92 @@
+/* The contract between a protocol and everything above it. A protocol is one constant table of pure functions:
+ * bytes and a time in, bytes to send, a report and the next deadline out. No descriptors, clocks or allocation. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocols/datapoints.h"
+#include "protocols/framer.h"
+#include "protocols/profile.h"
+#include "protocols/report.h"
+
+#define SESSION_TX_MAX     272  /* largest frame sent: 265 bytes, what an MCU has to keep at the least */
+#define SESSION_NEVER      UINT64_MAX
+#define SESSION_COUNTERS_MAX 16
+
+/* What a meter is doing, as API, metrics and logs name it. */
+enum meter_state {
+        METER_CONNECTING,  /* port not open yet, or the start-up dialogue is under way */
+        METER_ONLINE,
+        METER_STALE,       /* the link is there, but nothing fresh arrives */
+        METER_OFFLINE,     /* it was there and is gone */
+        METER_STATE_COUNT,
+};
+extern const char *const meter_state_names[METER_STATE_COUNT];
+
+struct session_config {
+        const struct profile *profile;  /* borrowed; NULL: not known yet */
+        uint32_t baud;                  /* 0: find out */
+        uint32_t poll_ms;
+        uint32_t stale_after_ms;
+        bool listen_only;               /* never transmit */
+};
+
+/* Begins every protocol's state; the layers above read it, only the protocol writes it. */
+struct session {
+        enum meter_state state;
+        const char *reason;             /* why it is in that state; static text */
+        uint32_t baud_wanted;           /* speed the port should have now, 0: no opinion */
+        bool started;                   /* the meter has told who it is, so far as it ever will */
+        char product_key[PRODUCT_KEY_MAX + 1];  /* "" until known; printable characters only */
+        char firmware[24];              /* "" until known; printable characters only */
+        const char *hint;               /* what the owner could do; NULL: nothing; static text */
+        uint32_t latency_last_ms, latency_max_ms;  /* of the meter's answers to queries */
+        uint64_t latency_sum_ms, latency_count;
+        uint64_t counters[SESSION_COUNTERS_MAX];   /* named by protocol->counters */
+        struct datapoint_table datapoints;
+};
+
+struct session_output {
+        size_t tx_len;                  /* bytes of tx to write now, 0: none */
+        uint8_t tx[SESSION_TX_MAX];
+        bool has_report;
+        struct report report;           /* accepted for publication, valid when has_report */
+        uint64_t next_ms;               /* call poll again at this time at the latest; SESSION_NEVER: on input only */
+};
+
+struct protocol_counter {
+        const char *name;               /* JSON key and metric label */
+        bool is_error;                  /* shown as metergate_frame_errors_total{reason=name} */
+        bool is_withheld;               /* counts moments kept back: metergate_readings_withheld_total{reason=name} */
+};
+
+struct protocol {
+        const char *name;               /* configuration key, JSON value and metric label: never renamed */
+        const uint32_t *bauds;          /* speeds to try, ends with 0 */
+        uint32_t default_poll_ms, min_poll_ms, max_poll_ms;
+        size_t session_size;            /* bytes of state, a struct session first; handed in zeroed */
+        const struct protocol_counter *counters;  /* ends with a NULL name */
+        unsigned silence_ms;            /* a part-frame followed by this much silence is given up */
+        frame_check_fn frame_check;
+
+        /* The port has been opened (again): starts the dialogue. Counters and datapoints are kept. */
+        void (*start)(struct session *s, const struct session_config *config, uint64_t now_ms);
+        /* The port is gone. Nothing pending is published. */
+        void (*stop)(struct session *s, const char *reason);
+        /* The profile has become known, or changed; borrowed. */
+        void (*set_profile)(struct session *s, const struct profile *profile);
+        /* One good frame, as frame_check accepted it. */
+        void (*frame)(struct session *s, uint64_t now_ms, const uint8_t *frame, size_t len);
+        /* What to send, what to publish, when to call again. Call it after each batch of frames and when next_ms
+         * has come, again and again until neither tx nor report comes out. receiving: part of a frame has arrived. */
+        void (*poll)(struct session *s, uint64_t now_ms, bool receiving, struct session_output *out);
+        /* Puts a reading's origin into words, such as "dp 20". */
+        void (*origin_name)(uint16_t origin, char *buf, size_t size);
+};
+
+extern const struct protocol *const protocols[];  /* ends with NULL */
+
+/* NULL when there is none of that name. */
+const struct protocol *protocol_find(const char *name);

@@ -1,0 +1,21 @@
+#include "protocols/protocol.h"
+
+#include <string.h>
+
+#include "protocols/tuyamcu/tuyamcu.h"
+
+const struct protocol *const protocols[] = { &tuyamcu_protocol, NULL };
+
+const char *const meter_state_names[METER_STATE_COUNT] = {
+        [METER_CONNECTING] = "connecting",
+        [METER_ONLINE] = "online",
+        [METER_STALE] = "stale",
+        [METER_OFFLINE] = "offline",
+};
+
+const struct protocol *protocol_find(const char *name) {
+        for (unsigned i = 0; protocols[i]; i++)
+                if (strcmp(protocols[i]->name, name) == 0)
+                        return protocols[i];
+        return NULL;
+}

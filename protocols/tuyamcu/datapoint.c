@@ -1,0 +1,124 @@
+#include "protocols/tuyamcu/datapoint.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { UNIT_HEADER_SIZE = 4 };  /* id, type, length (16 bit, big-endian) */
+
+/* Types bool, value, enum and bitmap with 1 to 4 bytes are unsigned, only a value of 4 bytes is signed.
+ * Everything else keeps its bytes. */
+static void read_number(struct tuya_datapoint *d) {
+        uint64_t v;
+
+        if (d->type == DATAPOINT_RAW || d->type == DATAPOINT_STRING || d->type >= DATAPOINT_TYPE_COUNT)
+                return;
+        if (d->value.len > 4 || !span_get_be(d->value, 0, d->value.len, &v))
+                return;
+        d->numeric = true;
+        d->number = d->type == DATAPOINT_VALUE && d->value.len == 4 ? (int64_t) (int32_t) v : (int64_t) v;
+}
+
+int tuya_datapoint_next(struct span data, size_t *offset, struct tuya_datapoint *ret,
+                        struct tuya_truncation *ret_truncation) {
+        struct span rest = span_from(data, *offset);
+        uint16_t length;
+
+        if (rest.len == 0)
+                return 0;
+        if (rest.len < UNIT_HEADER_SIZE) {
+                *ret_truncation = (struct tuya_truncation) { .id = rest.data[0] };
+                return -EBADMSG;
+        }
+        length = get_be16(rest.data + 2);
+        if (!span_has(rest, UNIT_HEADER_SIZE, length)) {
+                *ret_truncation = (struct tuya_truncation) {
+                        .has_declared = true, .id = rest.data[0], .declared = length,
+                        .present = rest.len - UNIT_HEADER_SIZE,
+                };
+                return -EBADMSG;
+        }
+        *ret = (struct tuya_datapoint) {
+                .id = rest.data[0], .type = rest.data[1],
+                .value = span_of(rest.data + UNIT_HEADER_SIZE, length),
+        };
+        read_number(ret);
+        *offset += UNIT_HEADER_SIZE + (size_t) length;
+        return 1;
+}
+
+size_t tuya_datapoint_put(uint8_t *buf, size_t cap, uint8_t id, uint8_t type, int32_t number) {
+        uint16_t length = type == DATAPOINT_VALUE ? 4 : 1;
+
+        if (cap < UNIT_HEADER_SIZE + (size_t) length)
+                return 0;
+        buf[0] = id;
+        buf[1] = type;
+        put_be16(buf + 2, length);
+        if (length == 4)
+                put_be32(buf + UNIT_HEADER_SIZE, (uint32_t) number);
+        else
+                buf[UNIT_HEADER_SIZE] = (uint8_t) number;
+        return UNIT_HEADER_SIZE + (size_t) length;
+}
+
+void tuya_directions_note(struct tuya_directions *dir, const struct tuya_datapoint *d) {
+        if (!d->numeric || d->number < 0 || d->number > UINT8_MAX)
+                return;
+        dir->known[d->id] = true;
+        dir->value[d->id] = (uint8_t) d->number;
+}
+
+/* raw * num / den, rounded half away from zero. False when it leaves the range. */
+static bool scale(int64_t raw, const struct profile_datapoint *row, int64_t *ret) {
+        int64_t product, half = row->scale_den / 2;
+
+        if (__builtin_mul_overflow(raw, row->scale_num, &product))
+                return false;
+        if (__builtin_add_overflow(product, product < 0 ? -half : half, &product))
+                return false;
+        product /= row->scale_den;
+        if (product == INT64_MIN)
+                return false;  /* could not be negated */
+        *ret = product;
+        return true;
+}
+
+static bool apply_sign(const struct profile_datapoint *row, const struct tuya_directions *dir, int64_t *value) {
+        bool negate = row->inverted;
+
+        if (row->direction_id != 0) {
+                if (!dir->known[row->direction_id])
+                        return false;
+                negate ^= dir->value[row->direction_id] == row->direction_reverse;
+        }
+        if (negate)
+                *value = -*value;
+        return true;
+}
+
+static bool set_reading(struct report *report, struct reading reading) {
+        for (unsigned i = 0; i < report->count; i++)
+                if (report->readings[i].channel == reading.channel &&
+                    report->readings[i].quantity == reading.quantity) {
+                        report->readings[i] = reading;
+                        return true;
+                }
+        if (report->count == READINGS_MAX)
+                return false;
+        report->readings[report->count++] = reading;
+        return true;
+}
+
+unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_directions *dir,
+                            const struct tuya_datapoint *d, struct report *report) {
+        const struct profile_datapoint *row = profile_datapoint(profile, d->id);
+        int64_t value;
+
+        if (!row || row->quantity == Q_NONE || !d->numeric)
+                return 0;
+        if (!scale(d->number, row, &value) || !apply_sign(row, dir, &value))
+                return 0;
+        return set_reading(report, (struct reading) {
+                .value = value, .origin = d->id, .channel = row->channel, .quantity = row->quantity,
+        });
+}

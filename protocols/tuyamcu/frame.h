@@ -1,0 +1,43 @@
+/* TuyaMCU frames: 55 AA, version, command, 16-bit length, data, 8-bit sum. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "protocols/bytes.h"
+
+enum {
+        TUYA_HEADER_SIZE = 6,
+        TUYA_FRAME_OVERHEAD = TUYA_HEADER_SIZE + 1,
+        TUYA_DATA_MAX = 1024,  /* the largest frame seen from a device holds 123 bytes, the largest public test 272 */
+};
+
+enum tuya_command {
+        TUYA_HEARTBEAT = 0x00,
+        TUYA_PRODUCT = 0x01,
+        TUYA_MODE = 0x02,
+        TUYA_NETWORK_STATE = 0x03,
+        TUYA_SET = 0x06,
+        TUYA_REPORT = 0x07,
+        TUYA_QUERY = 0x08,
+        TUYA_REPORT_SYNC = 0x22,
+        TUYA_REPORT_SYNC_ANSWER = 0x23,
+};
+
+struct tuya_frame {
+        uint8_t version;
+        uint8_t command;
+        struct span data;  /* points into the buffer that was parsed */
+};
+
+/* frame_check_fn, see framer.h. */
+ssize_t tuya_frame_check(const uint8_t *buf, size_t len);
+
+/* Takes apart a frame that tuya_frame_check has accepted. */
+struct tuya_frame tuya_frame_open(const uint8_t *buf, size_t len);
+
+/* Builds a frame with any version byte (a module always sends 0). Returns its length, or 0 when it does not fit
+ * into cap. data may be NULL when data_len is 0. */
+size_t tuya_frame_build(uint8_t *buf, size_t cap, uint8_t version, uint8_t command,
+                        const uint8_t *data, size_t data_len);

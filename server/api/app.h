@@ -1,0 +1,21 @@
+/* What API handlers work on, and the table of routes that serve.c gives to the HTTP server. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "http/route.h"
+#include "meters/fleet.h"
+
+struct http_server;
+
+struct app {
+        const struct config *config;      /* borrowed; swapped on reload */
+        const struct fleet *fleet;        /* borrowed */
+        const struct http_server *http;   /* borrowed; NULL in tests */
+        uint64_t started_ms;              /* clock_now_ms at start */
+};
+
+extern const struct route api_routes[];
+extern const size_t api_n_routes;

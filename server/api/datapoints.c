@@ -1,0 +1,116 @@
+/* GET /api/v1/meters/{id}/datapoints: everything the meter has sent, whether or not anybody knows what it means. */
+#include "api/handlers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/view.h"
+
+/* A string comes as text for people and as bytes, because its text need not be valid UTF-8. */
+static void put_raw(struct json_writer *w, const struct datapoint *d) {
+        size_t kept = d->length < DATAPOINT_BYTES_MAX ? d->length : DATAPOINT_BYTES_MAX;
+
+        if (d->numeric)
+                json_put_int(w, "raw", d->number);
+        if (!d->numeric && d->type == DATAPOINT_STRING)
+                json_put_string_n(w, "text", (const char *) d->bytes, kept);
+        if (!d->numeric)
+                json_put_hex(w, "hex", d->bytes, kept);
+        json_put_uint(w, "length", d->length);
+        if (!d->numeric && kept < d->length)
+                json_put_bool(w, "truncated", true);
+}
+
+static void put_type(struct json_writer *w, const struct datapoint *d) {
+        char text[16];
+
+        if (d->type < DATAPOINT_TYPE_COUNT) {
+                json_put_string(w, "type", datapoint_type_names[d->type]);
+        } else {
+                snprintf(text, sizeof text, "type %u", d->type);
+                json_put_string(w, "type", text);
+        }
+}
+
+static void put_meaning(struct json_writer *w, const struct profile *profile, const struct datapoint *d) {
+        const struct profile_datapoint *row = NULL;
+        const struct quantity_info *quantity = NULL;
+
+        if (profile && d->id <= UINT8_MAX)
+                row = profile_datapoint(profile, (uint8_t) d->id);
+        if (row && row->quantity < Q_COUNT)
+                quantity = &quantity_catalogue[row->quantity];
+        json_put_bool(w, "mapped", row != NULL);
+        json_put_string(w, "name", row ? view_text_or_null(row->name) : NULL);
+        json_put_string(w, "quantity", quantity ? quantity->key : NULL);
+        json_put_string(w, "channel", quantity ? view_text_or_null(profile->channels[row->channel]) : NULL);
+        json_put_string(w, "unit", quantity ? view_text_or_null(quantity->unit) : NULL);
+        json_put_string(w, "evidence", row ? profile_evidence_names[row->evidence] : NULL);
+}
+
+static void put_datapoint(struct json_writer *w, const struct profile *profile, const struct datapoint *d,
+                          uint64_t now_ms) {
+        json_object_begin(w, NULL);
+        json_put_uint(w, "dp", d->id);
+        put_type(w, d);
+        put_raw(w, d);
+        json_put_uint(w, "count", d->count);
+        put_meaning(w, profile, d);
+        view_put_time(w, "first_seen", true, d->first_seen_ms);
+        view_put_time(w, "last_seen", true, d->last_seen_ms);
+        view_put_time(w, "last_change", true, d->last_change_ms);
+        view_put_age(w, now_ms, true, d->last_seen_ms);
+        json_object_end(w);
+}
+
+/* Many plugs and clamps report current, power and voltage as 18, 19 and 20, whatever their product key. */
+static bool looks_like_plug(const struct meter *m) {
+        const struct datapoint_table *t = &meter_session(m)->datapoints;
+
+        return strcmp(meter_config(m)->protocol->name, "tuyamcu") == 0 &&
+               datapoint_table_get(t, 18) && datapoint_table_get(t, 19) && datapoint_table_get(t, 20);
+}
+
+static void put_hint(struct json_writer *w, const struct meter *m) {
+        const char *key = meter_session(m)->product_key;
+        char text[400];
+        int len;
+
+        if (meter_profile(m))
+                return;
+        if (key[0])
+                len = snprintf(text, sizeof text, "no profile knows the product key %s", key);
+        else
+                len = snprintf(text, sizeof text, "the meter has not told a product key");
+        len += snprintf(text + len, sizeof text - (size_t) len,
+                        ": choose one with \"profile:\" in the configuration (metergate profiles lists them)");
+        if (looks_like_plug(m))
+                snprintf(text + len, sizeof text - (size_t) len,
+                         "; datapoints 18, 19 and 20 are most likely current, power and voltage of the standard "
+                         "plug set, as in pj-mgw1103");
+        json_put_string(w, "hint", text);
+}
+
+int api_datapoints(void *userdata, const struct request *request, struct reply *reply) {
+        const struct meter *m = view_find_meter(userdata, request, reply);
+        const struct datapoint_table *t;
+        uint64_t now_ms = view_now();
+        struct json_writer w;
+
+        if (!m)
+                return 0;
+        t = &meter_session(m)->datapoints;
+        json_begin(&w, &reply->body);
+        json_object_begin(&w, NULL);
+        json_put_string(&w, "meter", meter_config(m)->id);
+        json_put_string(&w, "product_key", view_text_or_null(meter_session(m)->product_key));
+        json_put_string(&w, "profile", view_profile_name(m));
+        put_hint(&w, m);
+        json_array_begin(&w, "datapoints");
+        for (unsigned i = 0; i < t->count; i++)
+                put_datapoint(&w, meter_profile(m), &t->items[i], now_ms);
+        json_array_end(&w);
+        json_put_uint(&w, "dropped", t->dropped);
+        json_object_end(&w);
+        return view_finish(reply);
+}

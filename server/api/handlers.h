@@ -1,0 +1,16 @@
+/* Every handler that api_routes names. */
+#pragma once
+
+#include "api/app.h"
+
+int api_service(void *userdata, const struct request *request, struct reply *reply);
+int api_healthz(void *userdata, const struct request *request, struct reply *reply);
+int api_meters(void *userdata, const struct request *request, struct reply *reply);
+int api_meter(void *userdata, const struct request *request, struct reply *reply);
+int api_now(void *userdata, const struct request *request, struct reply *reply);
+int api_now_series(void *userdata, const struct request *request, struct reply *reply);
+int api_datapoints(void *userdata, const struct request *request, struct reply *reply);
+int api_diagnostics(void *userdata, const struct request *request, struct reply *reply);
+int api_frames(void *userdata, const struct request *request, struct reply *reply);
+int api_metrics(void *userdata, const struct request *request, struct reply *reply);
+int api_home_assistant(void *userdata, const struct request *request, struct reply *reply);

@@ -1,0 +1,196 @@
+/* GET /api/v1/home-assistant.yaml: a package for Home Assistant that reads every meter through /now. */
+#include "api/handlers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/view.h"
+#include "http/server.h"
+
+#define SCAN_INTERVAL_DEFAULT 10
+#define SCAN_INTERVAL_MAX 3600
+#define URL_MAX 256
+
+struct package {
+        struct buffer *out;
+        char url[URL_MAX];        /* where Home Assistant finds us, without a slash at the end */
+        unsigned scan_interval_s;
+        bool token;
+        unsigned entries;
+};
+
+/* A double-quoted YAML scalar. Our texts are valid UTF-8 already: names come from YAML, addresses are ASCII. */
+static void put_quoted(struct buffer *out, const char *text) {
+        buffer_putc(out, '"');
+        for (const unsigned char *p = (const unsigned char *) text; *p; p++) {
+                if (*p == '"' || *p == '\\')
+                        buffer_printf(out, "\\%c", *p);
+                else if (*p < 0x20 || *p == 0x7f)
+                        buffer_printf(out, "\\x%02X", *p);
+                else
+                        buffer_putc(out, (char) *p);
+        }
+        buffer_putc(out, '"');
+}
+
+/* Length of a name, an IPv4 address or an IPv6 address in brackets; 0 when there is none. */
+static size_t host_length(const char *text) {
+        size_t len;
+
+        if (text[0] != '[')
+                return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+        len = 1 + strspn(text + 1, "0123456789abcdefABCDEF:.");
+        return len > 1 && text[len] == ']' ? len + 1 : 0;
+}
+
+/* http(s)://HOST[:PORT][/PATH], without a query. */
+static bool url_is_valid(const char *url) {
+        const char *p = strncmp(url, "http://", 7) == 0 ? url + 7 : strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
+        size_t len;
+
+        if (!p || strlen(url) >= URL_MAX)
+                return false;
+        len = host_length(p);
+        if (len == 0)
+                return false;
+        p += len;
+        if (*p == ':') {
+                len = strspn(p + 1, "0123456789");
+                if (len < 1 || len > 5 || strtoul(p + 1, NULL, 10) > 65535)
+                        return false;
+                p += 1 + len;
+        }
+        if (*p && *p != '/')
+                return false;
+        for (; *p; p++)
+                if (*p <= ' ' || *p > '~' || strchr("\"'<>\\^`{|}?#", *p))
+                        return false;
+        return true;
+}
+
+/* url=, else the address that this request came to, else our own. False: the reply is a problem. */
+static bool choose_url(struct package *p, const struct app *app, const struct request *request, struct reply *reply) {
+        const char *given = request_query(request, "url");
+        const char *own = app->http ? http_server_url(app->http) : "";
+        size_t len;
+
+        if (given && !url_is_valid(given)) {
+                reply_problem(reply, 400, "url",
+                              "expected an address like http://192.168.1.5:8730, at most %d characters", URL_MAX - 1);
+                return false;
+        }
+        if (given)
+                snprintf(p->url, sizeof p->url, "%s", given);
+        else if (snprintf(p->url, sizeof p->url, "%s://%s", request->scheme, request->host) >= URL_MAX)
+                p->url[0] = 0;
+        if (!url_is_valid(p->url))
+                snprintf(p->url, sizeof p->url, "%s", own[0] ? own : "http://127.0.0.1:8730");
+        for (len = strlen(p->url); len > 0 && p->url[len - 1] == '/'; len--)
+                p->url[len - 1] = 0;
+        return true;
+}
+
+static bool choose_interval(struct package *p, const struct request *request, struct reply *reply) {
+        const char *text = request_query(request, "scan_interval");
+
+        p->scan_interval_s = SCAN_INTERVAL_DEFAULT;
+        if (!text)
+                return true;
+        p->scan_interval_s = 0;
+        if (strlen(text) <= 4 && strspn(text, "0123456789") == strlen(text))
+                p->scan_interval_s = (unsigned) strtoul(text, NULL, 10);
+        if (p->scan_interval_s >= 1 && p->scan_interval_s <= SCAN_INTERVAL_MAX)
+                return true;
+        reply_problem(reply, 400, "scan_interval", "expected whole seconds from 1 to %d", SCAN_INTERVAL_MAX);
+        return false;
+}
+
+static void put_header(struct package *p) {
+        buffer_puts(p->out,
+                    "# Meters of Metergate for Home Assistant.\n"
+                    "# Save as packages/metergate.yaml beside configuration.yaml, and have there:\n"
+                    "#   homeassistant:\n"
+                    "#     packages: !include_dir_named packages\n"
+                    "# then restart Home Assistant.\n");
+        if (p->token)
+                buffer_puts(p->out, "# Into secrets.yaml belongs metergate_token: \"Bearer <read token>\"\n");
+        buffer_puts(p->out, "\n");
+}
+
+/* "l1.power_w" under value_json becomes value_json.channels.l1.power_w. Every step must be tested: /now may be
+ * unreachable (no value_json) and any attribute of something undefined is an error in Home Assistant. */
+static void put_templates(struct buffer *out, const char *channel, const char *key) {
+        if (channel[0]) {
+                buffer_printf(out, "        value_template: \"{{ value_json.channels.%s.%s }}\"\n", channel, key);
+                buffer_printf(out, "        availability: \"{{ value_json is defined "
+                              "and value_json.channels is defined "
+                              "and value_json.channels.%s is defined and value_json.channels.%s.%s is defined "
+                              "and value_json.channels.%s.%s is not none }}\"\n",
+                              channel, channel, key, channel, key);
+        } else {
+                buffer_printf(out, "        value_template: \"{{ value_json.%s }}\"\n", key);
+                buffer_printf(out, "        availability: \"{{ value_json is defined and value_json.%s is defined "
+                              "and value_json.%s is not none }}\"\n", key, key);
+        }
+}
+
+static void put_sensor(struct package *p, const struct meter *m, const struct series *s) {
+        const struct quantity_info *info = &quantity_catalogue[s->quantity];
+        const struct meter_config *config = meter_config(m);
+        const char *channel = view_channel(m, s);
+        struct buffer name;
+
+        buffer_init(&name, 1024);
+        buffer_printf(&name, "%s %s%s%s", config->name, channel, channel[0] ? " " : "", info->label);
+        buffer_puts(p->out, "      - name: ");
+        put_quoted(p->out, name.data ? name.data : config->id);
+        buffer_free(&name);
+        buffer_printf(p->out, "\n        unique_id: \"metergate_%s_%s%s%s\"\n", config->id, channel,
+                      channel[0] ? "_" : "", info->key);
+        buffer_printf(p->out, "        device_class: %s\n        state_class: %s\n", info->ha_device_class,
+                      info->ha_state_class);
+        if (info->ha_unit) {
+                buffer_puts(p->out, "        unit_of_measurement: ");
+                put_quoted(p->out, info->ha_unit);
+                buffer_putc(p->out, '\n');
+        }
+        put_templates(p->out, channel, info->key);
+}
+
+static void put_meter(struct package *p, const struct meter *m) {
+        const struct series_set *set = meter_series(m);
+        const char *id = meter_config(m)->id;
+
+        if (set->count == 0) {
+                buffer_printf(p->out, "  # %s: not known yet what this meter measures. %s\n", id,
+                              meter_profile(m) ? "Its profile maps no quantity." :
+                              "Fetch this file again once it is online, or set its profile.");
+                return;
+        }
+        p->entries++;
+        buffer_puts(p->out, "  - resource: \"");
+        buffer_printf(p->out, "%s/api/v1/meters/%s/now\"\n    scan_interval: %u\n", p->url, id, p->scan_interval_s);
+        if (p->token)
+                buffer_puts(p->out, "    headers:\n      Authorization: !secret metergate_token\n");
+        buffer_puts(p->out, "    sensor:\n");
+        for (unsigned i = 0; i < set->count; i++)
+                put_sensor(p, m, &set->items[i]);
+}
+
+int api_home_assistant(void *userdata, const struct request *request, struct reply *reply) {
+        const struct app *app = userdata;
+        struct package p = { .out = &reply->body, .token = app->config->http.access == ACCESS_TOKEN };
+
+        if (!choose_url(&p, app, request, reply) || !choose_interval(&p, request, reply))
+                return 0;
+        reply->content_type = "application/yaml";
+        reply->disposition = "inline; filename=\"metergate.yaml\"";
+        put_header(&p);
+        buffer_puts(p.out, "rest:\n");
+        for (unsigned i = 0; i < fleet_count(app->fleet); i++)
+                put_meter(&p, fleet_meter(app->fleet, i));
+        if (p.entries == 0)
+                buffer_puts(p.out, "  []\n");
+        return view_finish(reply);
+}

@@ -1,0 +1,42 @@
+/* The table of routes: every address the gateway answers to. */
+#include "api/app.h"
+
+#include "api/handlers.h"
+#include "base/cleanup.h"
+#include "http/assets.h"
+
+/* The page is read again when it has changed; the server answers 304 as long as it has not. */
+static int serve_asset(void *userdata, const struct request *request, struct reply *reply) {
+        const struct asset *asset = asset_find(request->path);
+
+        (void) userdata;
+        if (!asset)
+                return reply_problem(reply, 404, NULL, "there is no %.64s here", request->path);
+        reply->content_type = asset->content_type;
+        reply->fixed = asset->data;
+        reply->fixed_len = asset->len;
+        return 0;
+}
+
+static const char *const frames_parameters[] = { "format", NULL };
+static const char *const home_assistant_parameters[] = { "url", "scan_interval", NULL };
+
+const struct route api_routes[] = {
+        { "GET", "/api/v1", api_service, false, NULL },
+        { "GET", "/api/v1/meters", api_meters, false, NULL },
+        { "GET", "/api/v1/meters/{id}", api_meter, false, NULL },
+        { "GET", "/api/v1/meters/{id}/now", api_now, false, NULL },
+        { "GET", "/api/v1/meters/{id}/now/{series}", api_now_series, false, NULL },
+        { "GET", "/api/v1/meters/{id}/datapoints", api_datapoints, false, NULL },
+        { "GET", "/api/v1/meters/{id}/diagnostics", api_diagnostics, false, NULL },
+        { "GET", "/api/v1/meters/{id}/frames", api_frames, false, frames_parameters },
+        { "GET", "/api/v1/home-assistant.yaml", api_home_assistant, false, home_assistant_parameters },
+        { "GET", "/metrics", api_metrics, false, NULL },
+        { "GET", "/healthz", api_healthz, true, NULL },
+        { "GET", "/", serve_asset, true, NULL },
+        { "GET", "/index.html", serve_asset, true, NULL },
+        { "GET", "/app.js", serve_asset, true, NULL },
+        { "GET", "/style.css", serve_asset, true, NULL },
+        { "GET", "/favicon.svg", serve_asset, true, NULL },
+};
+const size_t api_n_routes = ELEMENTS(api_routes);

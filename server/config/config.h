@@ -1,0 +1,95 @@
+/* The configuration: YAML in, one validated, immutable struct out. Everything in it is owned by it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "protocols/protocol.h"
+#include "protocols/quantity.h"
+
+#define METERS_MAX        32   /* a Pi with a full USB hub; each costs some 40 KiB */
+#define METER_ID_MAX      32
+#define CONFIG_ERROR_MAX  512
+#define CONFIG_WARNINGS_MAX 8
+#define LISTEN_MAX        8
+
+struct config_error {
+        char text[CONFIG_ERROR_MAX];  /* "FILE:LINE:COLUMN: KEY: what is wrong; what was expected" in one line */
+};
+
+enum access_mode {
+        ACCESS_OPEN,
+        ACCESS_TOKEN,
+};
+
+enum meter_role {
+        ROLE_MODULE,  /* we are the Wi-Fi module */
+        ROLE_LISTEN,  /* never transmit */
+};
+
+struct limit {
+        bool set;
+        int64_t min, max;  /* catalogue resolution */
+};
+
+struct meter_config {
+        char id[METER_ID_MAX + 1];
+        char *name;                       /* defaults to the id */
+        const struct protocol *protocol;
+        char *profile_name;               /* as written, NULL when the product key is to pick it */
+        struct profile *profile;          /* NULL when profile_name is NULL */
+        char *port;                       /* /dev/..., or tcp://host:port */
+        uint32_t baud;                    /* 0: auto */
+        enum meter_role role;
+        uint32_t poll_ms;
+        uint32_t stale_after_ms;
+        struct limit limits[Q_COUNT];
+        int64_t scale_num, scale_den;     /* instrument-transformer factor */
+        unsigned line;                    /* where it stands in the file */
+};
+
+struct listen_address {
+        char *text;                       /* as written */
+        struct sockaddr_storage address;
+        socklen_t address_len;
+        bool loopback;                    /* loopback IP or unix socket */
+};
+
+struct config {
+        char *path;
+        struct {
+                char *name;
+                char *timezone;           /* NULL: the system's */
+        } site;
+        struct {
+                unsigned n_listen;
+                struct listen_address listen[LISTEN_MAX];
+                enum access_mode access;
+                char *tokens_path;        /* set when access is ACCESS_TOKEN */
+                unsigned n_hosts, n_cors_origins;
+                char **hosts, **cors_origins;
+        } http;
+        unsigned n_meters;
+        struct meter_config *meters;
+        unsigned n_warnings;
+        char *warnings[CONFIG_WARNINGS_MAX];  /* "FILE:LINE:COLUMN: ..." */
+};
+
+/* 0, or a negative errno with a one-line text in error: -EINVAL for content, -ENOENT and the like for the file.
+ * path "-" reads stdin. */
+int config_load(const char *path, struct config **ret, struct config_error *error);
+
+/* The same from memory; name stands for the file in messages, relative paths in it start from its folder. */
+int config_parse(const char *name, const char *text, size_t len, struct config **ret, struct config_error *error);
+
+struct config *config_free(struct config *c);
+static inline void config_freep(struct config **c) { config_free(*c); }
+
+/* True when a running meter need not be restarted to follow the new configuration. */
+bool meter_config_equal(const struct meter_config *a, const struct meter_config *b);
+
+/* Every key of the configuration, one line each: key, form, default, meaning, with tabs between. */
+void config_schema_print(FILE *out);

@@ -1,0 +1,49 @@
+/* What the parts of the configuration's reader share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "config/schema.h"
+
+/* Beside the configuration itself: where things stood, for the messages that name two places. */
+struct config_loader {
+        struct config *config;
+        bool access_stated;
+        struct {
+                unsigned id_line, port_line;
+                char *port_identity;          /* owned */
+        } seen[METERS_MAX];
+};
+
+static inline struct config_loader *config_loader_of(struct schema_walk *w) {
+        return w->user;
+}
+
+/* The fields of the sections; their base is a struct config, the meters' a struct meter_config. */
+extern const struct schema_row config_site_fields[];
+extern const struct schema_row config_http_fields[];
+extern const struct schema_row config_history_fields[];
+extern const struct schema_row config_tariff_fields[];
+extern const struct schema_row config_meter_fields[];
+
+/* Readers of whole sections. */
+int config_read_history(struct schema_walk *w, const yaml_node_t *node, void *config);
+int config_read_tariffs(struct schema_walk *w, const yaml_node_t *node, void *config);
+int config_read_meters(struct schema_walk *w, const yaml_node_t *node, void *config);
+
+void meter_config_clear(struct meter_config *m);
+
+/* Adds "FILE:LINE:COLUMN: text" to the warnings; those past the limit are dropped. */
+int config_warn(struct schema_walk *w, const yaml_node_t *node, const char *text);
+
+/* A path as written in the configuration, taken from the configuration's folder. Owned by the caller; NULL: no
+ * memory. */
+char *config_resolve_path(const struct config *c, const char *path);
+
+/* Reads "127.0.0.1:8730", "[::1]:8730", "localhost:8730" or "unix:/path" into the address; text is left alone.
+ * -EINVAL: none of these. */
+int config_listen_parse(const char *text, struct listen_address *ret);
+
+/* The longest text, with its 0, that may name a file. */
+#define CONFIG_PATH_SIZE 1024

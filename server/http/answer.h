@@ -1,0 +1,28 @@
+/* One request on a connection: from libmicrohttpd's headers to a struct request, and from a struct reply to its
+ * response. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "http/connection.h"
+#include "http/policy.h"
+#include "http/route.h"
+
+struct answer {
+        struct MHD_Connection *mhd;
+        struct connection *connection;
+        const struct http_options *options;
+        const struct policy *policy;
+        const char *method;
+        const char *version;
+        /* Results. */
+        int route;              /* index, -1 for none */
+        unsigned status;        /* 0 until an answer is on its way */
+};
+
+/* Before the body: refuses what cannot be framed, so that nothing of it is read. With status 0 there is nothing to
+ * object to. MHD_NO: the connection is to be closed. */
+enum MHD_Result answer_check(struct answer *a);
+
+/* After the body: the answer proper. */
+enum MHD_Result answer_request(struct answer *a);

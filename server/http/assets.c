@@ -1,0 +1,53 @@
+#include "http/assets.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define ASSETS_MAX 64  /* a page, its styles, scripts and icons */
+
+static const struct {
+        const char *ending, *content_type;
+} types[] = {
+        { ".html", "text/html; charset=utf-8" },
+        { ".js", "text/javascript; charset=utf-8" },
+        { ".css", "text/css; charset=utf-8" },
+        { ".svg", "image/svg+xml" },
+        { ".png", "image/png" },
+        { ".ico", "image/x-icon" },
+        { ".json", "application/json" },
+        { ".webmanifest", "application/manifest+json" },
+};
+
+static const char *content_type_of(const char *name) {
+        const char *ending = strrchr(name, '.');
+
+        for (size_t i = 0; ending && i < ELEMENTS(types); i++)
+                if (strcmp(ending, types[i].ending) == 0)
+                        return types[i].content_type;
+        return "application/octet-stream";
+}
+
+const struct asset *asset_find(const char *path) {
+        /* Replies point at an asset while they are sent, so each file has a lasting entry of its own. */
+        static struct asset found[ASSETS_MAX];
+        const char *name;
+
+        if (path[0] != '/')
+                return NULL;
+        name = path[1] ? path + 1 : "index.html";
+        for (size_t i = 0; i < ASSETS_MAX && embedded_assets[i].name; i++) {
+                const struct embedded_file *file = &embedded_assets[i];
+
+                if (strcmp(file->name, name) != 0)
+                        continue;
+                found[i] = (struct asset) {
+                        .name = file->name,
+                        .content_type = content_type_of(file->name),
+                        .data = file->data,
+                        .len = file->len,
+                };
+                return &found[i];
+        }
+        return NULL;
+}

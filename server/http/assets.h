@@ -1,0 +1,19 @@
+/* Files of the dashboard, embedded in the binary. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/embedded.h"
+
+struct asset {
+        const char *name;          /* "app.js" */
+        const char *content_type;
+        const unsigned char *data;
+        size_t len;
+};
+
+extern const struct embedded_file embedded_assets[];  /* web/src, by build-aux/embed.sh */
+
+/* "/app.js" finds app.js and "/" index.html; exact match, NULL when there is none. The result lives as long as the
+ * process. */
+const struct asset *asset_find(const char *path);

@@ -1,0 +1,46 @@
+/* Everything a client can drive has its limit here, each with its reason. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HTTP_CONNECTIONS_MAX     256   /* some 30 KiB each: 8 MiB at worst; one round over them stays below 10 ms */
+#define HTTP_PER_ADDRESS_MAX     64    /* one broken client leaves room for others; loopback is spared, since all
+                                        * clients of a reverse proxy come from there */
+#define HTTP_ACCEPT_BATCH        16    /* per wake-up, so that a flood of connections does not hold up the meters */
+#define HTTP_LISTENERS_MAX       16    /* those of the configuration and as many from systemd */
+#define HTTP_BACKLOG             128   /* connections the kernel keeps while we are at our limit */
+#define HTTP_POOL_SIZE           16384 /* all headers of a request and of its answer; others allow as much */
+#define HTTP_TARGET_MAX          4096  /* path and query; the longest of ours has some 300 bytes */
+#define HTTP_BODY_MAX            65536 /* the longest body is an action of a few hundred bytes */
+#define HTTP_INACTIVITY_S        30    /* no byte in either direction: whole seconds, for libmicrohttpd */
+#define HTTP_HEADER_MS           10000 /* from connecting, or from the request line, to the end of the headers;
+                                        * absolute, because a byte now and then defeats the inactivity limit */
+#define HTTP_IDLE_MS             30000 /* between two requests of one connection */
+#define HTTP_BODY_MS             10000 /* from the end of the headers to the end of the body */
+#define HTTP_SEND_MS             300000 /* from the answer to its last byte: 4 MiB over a slow mobile link */
+#define HTTP_STARVED_US          1000000 /* pause of accepting when descriptors or memory run out */
+#define HTTP_POLICY_NAMES_MAX    64    /* hosts, and origins; people have a handful */
+
+#define AUTH_TOKENS_MAX          32    /* every request is compared with each of them */
+#define AUTH_SECRET_MAX          255   /* tokens of other programs have 20 to 200 characters */
+#define AUTH_FILE_MAX            65536 /* far above what that many tokens with comments need */
+
+/* Those that tests shorten. */
+struct http_limits {
+        unsigned connections;
+        unsigned per_address;
+        bool spare_loopback;   /* per_address leaves connections from this host alone */
+        uint32_t header_ms;
+        uint32_t idle_ms;
+        uint32_t body_ms;
+        uint32_t send_ms;
+};
+
+/* Designated values for an initialiser. */
+#define HTTP_LIMITS_DEFAULT                                                                                          \
+        {                                                                                                            \
+                .connections = HTTP_CONNECTIONS_MAX, .per_address = HTTP_PER_ADDRESS_MAX, .spare_loopback = true,    \
+                .header_ms = HTTP_HEADER_MS, .idle_ms = HTTP_IDLE_MS, .body_ms = HTTP_BODY_MS,                       \
+                .send_ms = HTTP_SEND_MS,                                                                             \
+        }

@@ -1,0 +1,25 @@
+/* Who may ask: our own copy of struct http_policy, with the tokens read and the host's name looked up. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "http/auth.h"
+#include "http/server.h"
+
+struct policy;
+
+/* policy NULL: open access, no names beside the built-in ones. error (HTTP_ERROR_MAX bytes) says why on failure. */
+int policy_new(const struct http_policy *policy, struct policy **ret, char *error);
+struct policy *policy_free(struct policy *p);
+static inline void policy_freep(struct policy **p) { policy_free(*p); }
+
+/* What a request may do: with open access everybody may read. */
+enum http_role policy_role(const struct policy *p, const char *authorization);
+
+/* A Host header we answer to: a page of somebody else whose name was made to point here (DNS rebinding) has its
+ * own name in it. */
+bool policy_knows_host(const struct policy *p, const char *host);
+
+/* False without any origin configured. */
+bool policy_has_origins(const struct policy *p);
+bool policy_allows_origin(const struct policy *p, const char *origin);

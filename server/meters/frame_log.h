@@ -1,0 +1,30 @@
+/* The last raw frames of a meter, both directions, in a ring of bytes of fixed size. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_LOG_SIZE 16384  /* some 400 frames of 30 bytes: ten minutes of a talkative meter */
+
+#define FRAME_LOG_ENTRY_MAX 1100  /* more than the largest TuyaMCU frame of 1031 bytes */
+
+struct frame_log {
+        uint64_t total;           /* frames ever logged */
+        uint32_t head, used;      /* byte ring of entries */
+        uint8_t ring[FRAME_LOG_SIZE];
+};
+
+struct frame_log_entry {
+        uint64_t at_ms;           /* monotonic */
+        uint64_t number;          /* counts up from 1 */
+        bool tx;                  /* sent by us */
+        uint16_t len;
+        uint8_t data[FRAME_LOG_ENTRY_MAX];
+};
+
+/* Longer frames than an entry holds are cut. Oldest entries make room. */
+void frame_log_put(struct frame_log *l, uint64_t at_ms, bool tx, const uint8_t *data, size_t len);
+
+/* Oldest first: *cursor starts at 0 and is moved on. False past the newest. */
+bool frame_log_next(const struct frame_log *l, uint32_t *cursor, struct frame_log_entry *ret);

@@ -1,0 +1,406 @@
+#include "meters/meter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/profile_file.h"
+
+enum {
+        TIMER_ACCURACY_US = 10000,
+        PUMP_MAX = 32,  /* frames sent and reports taken in one go; the rest waits for the next turn of the loop */
+};
+
+struct meter {
+        const struct meter_config *config;  /* borrowed */
+        const struct protocol *protocol;
+        const struct profile *profile;      /* borrowed from the configuration or the catalogue */
+        struct link *link;
+        sd_event_source *timer;
+        struct session *session;
+        struct framer framer;
+        struct frame_log frames;
+        struct series_set series;
+        char looked_up_key[PRODUCT_KEY_MAX + 1];
+        uint64_t last_byte_ms;
+        bool has_reading;
+        uint64_t last_reading_ms;
+        uint64_t withheld_by_limits;
+        unsigned n_transitions;
+        struct meter_transition transitions[METER_TRANSITIONS_MAX];
+        void (*changed)(void *userdata);
+        void *changed_userdata;
+};
+
+static void pump(struct meter *m, uint64_t now_ms);
+
+/* ---- state ---- */
+
+/* The only writer of the meter's state as others see it. */
+static void note_state(struct meter *m, uint64_t now_ms) {
+        enum meter_state state = m->session->state;
+
+        if (m->n_transitions > 0 && meter_state(m) == state)
+                return;
+        if (m->n_transitions > 0)
+                log_info("meter %s: %s: %s", m->config->id, meter_state_names[state], m->session->reason);
+        if (m->n_transitions == METER_TRANSITIONS_MAX) {
+                memmove(m->transitions, m->transitions + 1, sizeof m->transitions - sizeof m->transitions[0]);
+                m->n_transitions--;
+        }
+        m->transitions[m->n_transitions++] = (struct meter_transition) { now_ms, state, m->session->reason };
+        if (m->changed)
+                m->changed(m->changed_userdata);
+}
+
+/* ---- identity ---- */
+
+static void use_profile(struct meter *m, const struct profile *profile) {
+        m->profile = profile;
+        m->protocol->set_profile(m->session, profile);
+        series_set_init(&m->series, profile);
+        m->has_reading = false;
+}
+
+static void check_configured_profile(const struct meter *m, const struct profile *known) {
+        if (known && strcmp(known->name, m->config->profile->name) != 0)
+                log_warning("meter %s: its product key %s belongs to profile %s, but the configuration says %s",
+                            m->config->id, m->session->product_key, known->name, m->config->profile->name);
+}
+
+/* The product key has become known, or changed: it picks the profile unless the configuration names one. */
+static void look_up_product(struct meter *m) {
+        const struct profile *known;
+
+        if (strcmp(m->looked_up_key, m->session->product_key) == 0)
+                return;
+        memcpy(m->looked_up_key, m->session->product_key, sizeof m->looked_up_key);
+        known = profile_for_product_key(m->protocol->name, m->session->product_key);
+        if (m->config->profile) {
+                check_configured_profile(m, known);
+                return;
+        }
+        if (known)
+                log_info("meter %s: product %s is %s (profile %s)", m->config->id, m->looked_up_key, known->title,
+                         known->name);
+        else
+                log_notice("meter %s: product %s has no profile: its datapoints are shown as they are; name a "
+                           "profile in the configuration", m->config->id, m->looked_up_key);
+        if (known != m->profile)
+                use_profile(m, known);
+}
+
+/* ---- values ---- */
+
+static bool is_scaled(unsigned quantity) {
+        switch (quantity) {
+        case Q_CURRENT:
+        case Q_POWER:
+        case Q_APPARENT_POWER:
+        case Q_REACTIVE_POWER:
+        case Q_ENERGY_IMPORT:
+        case Q_ENERGY_EXPORT:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* The instrument transformer's factor, rounded half away from zero. False when the result leaves the range. */
+static bool scale_reading(const struct meter_config *c, struct reading *r) {
+        int64_t product, half = c->scale_den / 2;
+
+        if (!is_scaled(r->quantity) || c->scale_num == c->scale_den)
+                return true;
+        if (__builtin_mul_overflow(r->value, c->scale_num, &product) ||
+            __builtin_add_overflow(product, product < 0 ? -half : half, &product))
+                return false;
+        r->value = product / c->scale_den;
+        return true;
+}
+
+static bool is_within_limits(const struct meter_config *c, const struct reading *r) {
+        const struct limit *limit = &c->limits[r->quantity];
+
+        return !limit->set || (r->value >= limit->min && r->value <= limit->max);
+}
+
+static void accept_report(struct meter *m, struct report *report) {
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < report->count; i++) {
+                struct reading r = report->readings[i];
+
+                if (!scale_reading(m->config, &r) || !is_within_limits(m->config, &r))
+                        m->withheld_by_limits++;
+                else
+                        report->readings[kept++] = r;
+        }
+        report->count = kept;
+        if (kept == 0)
+                return;
+        series_set_apply(&m->series, report, m->protocol->origin_name);
+        m->has_reading = true;
+        m->last_reading_ms = report->at_ms;
+}
+
+/* ---- bytes ---- */
+
+static void take_frames(struct meter *m, uint64_t now_ms) {
+        const uint8_t *frame;
+        size_t len;
+
+        while ((len = framer_next(&m->framer, &frame)) > 0) {
+                frame_log_put(&m->frames, now_ms, false, frame, len);
+                m->protocol->frame(m->session, now_ms, frame, len);
+        }
+}
+
+static void give_up_part_frame(struct meter *m, uint64_t now_ms) {
+        if (now_ms < m->last_byte_ms + m->protocol->silence_ms)
+                return;
+        while (framer_pending(&m->framer) > 0) {
+                framer_timeout(&m->framer);
+                take_frames(m, now_ms);
+        }
+}
+
+static void transmit(struct meter *m, uint64_t now_ms, const struct session_output *out) {
+        if (out->tx_len == 0)
+                return;
+        if (link_write(m->link, out->tx, out->tx_len) == 0)
+                frame_log_put(&m->frames, now_ms, true, out->tx, out->tx_len);
+}
+
+static void follow_baud(struct meter *m) {
+        uint32_t baud = m->session->baud_wanted;
+        struct link_info info = link_info(m->link);
+        int r;
+
+        if (baud == 0 || !info.open || info.baud == 0 || info.baud == baud)
+                return;
+        r = link_set_baud(m->link, baud);
+        if (r < 0)
+                log_warning("meter %s: %s cannot be set to %u baud: %s", m->config->id, m->config->port,
+                            (unsigned) baud, strerror(-r));
+}
+
+static void arm(struct meter *m, uint64_t next_ms) {
+        if (framer_pending(&m->framer) > 0 && m->last_byte_ms + m->protocol->silence_ms < next_ms)
+                next_ms = m->last_byte_ms + m->protocol->silence_ms;
+        if (next_ms == SESSION_NEVER) {
+                (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+                return;
+        }
+        (void) sd_event_source_set_time(m->timer, next_ms * 1000);
+        (void) sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+}
+
+/* One turn: after input or when a deadline has come. */
+static void pump(struct meter *m, uint64_t now_ms) {
+        struct session_output out;
+
+        give_up_part_frame(m, now_ms);
+        for (unsigned i = 0; i < PUMP_MAX; i++) {
+                look_up_product(m);
+                m->protocol->poll(m->session, now_ms, framer_pending(&m->framer) > 0, &out);
+                transmit(m, now_ms, &out);
+                if (out.has_report)
+                        accept_report(m, &out.report);
+                if (out.tx_len == 0 && !out.has_report)
+                        break;
+        }
+        follow_baud(m);
+        note_state(m, now_ms);
+        arm(m, out.next_ms);
+}
+
+/* ---- callbacks ---- */
+
+static void on_opened(void *userdata) {
+        struct meter *m = userdata;
+        uint64_t now_ms = clock_now_ms();
+
+        m->protocol->start(m->session, &(struct session_config) {
+                .profile = m->profile,
+                .baud = m->config->baud,
+                .poll_ms = m->config->poll_ms,
+                .stale_after_ms = m->config->stale_after_ms,
+                .listen_only = m->config->role == ROLE_LISTEN,
+        }, now_ms);
+        follow_baud(m);
+        pump(m, now_ms);
+}
+
+static void on_closed(void *userdata, const char *reason) {
+        struct meter *m = userdata;
+
+        framer_reset(&m->framer);
+        m->protocol->stop(m->session, reason);
+        note_state(m, clock_now_ms());
+        (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+}
+
+static void on_received(void *userdata, const uint8_t *data, size_t len) {
+        struct meter *m = userdata;
+        uint64_t now_ms = clock_now_ms();
+
+        give_up_part_frame(m, now_ms);
+        m->last_byte_ms = now_ms;
+        while (len > 0) {
+                size_t n = framer_push(&m->framer, data, len);
+
+                data += n;
+                len -= n;
+                take_frames(m, now_ms);
+        }
+        pump(m, now_ms);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        pump(userdata, clock_now_ms());
+        return 0;
+}
+
+/* ---- life ---- */
+
+static int create_parts(struct meter *m, sd_event *event) {
+        static const struct link_callbacks callbacks = { on_opened, on_closed, on_received };
+        int r;
+
+        m->session = calloc(1, m->protocol->session_size);
+        if (!m->session)
+                return -ENOMEM;
+        m->session->reason = "the port is not open yet";
+        r = sd_event_add_time(event, &m->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_US, on_timer, m);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        return link_new(event, m->config->id, m->config->port, m->config->role == ROLE_LISTEN, &callbacks, m,
+                        &m->link);
+}
+
+int meter_new(sd_event *event, const struct meter_config *config, struct meter **ret) {
+        CLEANUP(meter_freep) struct meter *m = NULL;
+        int r;
+
+        m = calloc(1, sizeof *m);
+        if (!m)
+                return -ENOMEM;
+        m->config = config;
+        m->protocol = config->protocol;
+        framer_init(&m->framer, m->protocol->frame_check);
+        r = create_parts(m, event);
+        if (r < 0)
+                return r;
+        use_profile(m, config->profile);
+        note_state(m, clock_now_ms());
+        *ret = TAKE(m);
+        return 0;
+}
+
+struct meter *meter_free(struct meter *m) {
+        if (!m)
+                return NULL;
+        link_free(m->link);
+        sd_event_source_disable_unref(m->timer);
+        free(m->session);
+        free(m);
+        return NULL;
+}
+
+int meter_start(struct meter *m) {
+        return link_start(m->link, m->config->baud != 0 ? m->config->baud : m->protocol->bauds[0]);
+}
+
+void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *userdata) {
+        m->changed = changed;
+        m->changed_userdata = userdata;
+}
+
+void meter_set_config(struct meter *m, const struct meter_config *config) {
+        m->config = config;
+        link_rename(m->link, config->id, config->port);
+        if (config->profile) {
+                m->profile = config->profile;
+                m->protocol->set_profile(m->session, config->profile);
+        }
+}
+
+/* ---- what others see ---- */
+
+const struct meter_config *meter_config(const struct meter *m) {
+        return m->config;
+}
+
+const struct profile *meter_profile(const struct meter *m) {
+        return m->profile;
+}
+
+enum meter_state meter_state(const struct meter *m) {
+        return m->transitions[m->n_transitions - 1].state;
+}
+
+const struct meter_transition *meter_transitions(const struct meter *m, unsigned *ret_count) {
+        *ret_count = m->n_transitions;
+        return m->transitions;
+}
+
+const struct series_set *meter_series(const struct meter *m) {
+        return &m->series;
+}
+
+const struct session *meter_session(const struct meter *m) {
+        return m->session;
+}
+
+const struct framer *meter_framer(const struct meter *m) {
+        return &m->framer;
+}
+
+const struct frame_log *meter_frames(const struct meter *m) {
+        return &m->frames;
+}
+
+struct link_info meter_link(const struct meter *m) {
+        return link_info(m->link);
+}
+
+bool meter_available(const struct meter *m, uint64_t now_ms) {
+        for (unsigned i = 0; i < m->series.count; i++) {
+                const struct series *s = &m->series.items[i];
+
+                if (quantity_catalogue[s->quantity].kind == QUANTITY_GAUGE && s->source == SOURCE_MEASURED &&
+                    series_is_current(s, now_ms, m->config->stale_after_ms))
+                        return true;
+        }
+        return false;
+}
+
+bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms) {
+        if (!m->has_reading)
+                return false;
+        *ret_at_ms = m->last_reading_ms;
+        return true;
+}
+
+bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, uint64_t *ret_count) {
+        if (i-- == 0) {
+                *ret_reason = "limits";
+                *ret_count = m->withheld_by_limits;
+                return true;
+        }
+        for (unsigned c = 0; m->protocol->counters[c].name; c++)
+                if (m->protocol->counters[c].is_withheld && i-- == 0) {
+                        *ret_reason = m->protocol->counters[c].name;
+                        *ret_count = m->session->counters[c];
+                        return true;
+                }
+        return false;
+}

@@ -1,0 +1,56 @@
+/* One meter: owns its link, its protocol session, its current values and its state. Others read it through the
+ * functions below; nothing outside writes it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "meters/frame_log.h"
+#include "meters/link.h"
+#include "meters/series.h"
+#include "protocols/framer.h"
+#include "protocols/protocol.h"
+
+#define METER_TRANSITIONS_MAX 16  /* state changes kept for /diagnostics */
+
+struct meter_transition {
+        uint64_t at_ms;
+        enum meter_state state;
+        const char *reason;        /* static text */
+};
+
+struct meter;
+
+/* config is borrowed and must outlive the meter, or be replaced with meter_set_config. */
+int meter_new(sd_event *event, const struct meter_config *config, struct meter **ret);
+struct meter *meter_free(struct meter *m);
+static inline void meter_freep(struct meter **m) { meter_free(*m); }
+
+int meter_start(struct meter *m);
+
+/* Called whenever the meter's state has changed. */
+void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *userdata);
+
+/* Swaps in an equal configuration (meter_config_equal) from a reloaded file. */
+void meter_set_config(struct meter *m, const struct meter_config *config);
+
+const struct meter_config *meter_config(const struct meter *m);
+const struct profile *meter_profile(const struct meter *m);     /* NULL while not known */
+enum meter_state meter_state(const struct meter *m);
+const struct meter_transition *meter_transitions(const struct meter *m, unsigned *ret_count);  /* oldest first */
+const struct series_set *meter_series(const struct meter *m);
+const struct session *meter_session(const struct meter *m);
+const struct framer *meter_framer(const struct meter *m);
+const struct frame_log *meter_frames(const struct meter *m);
+struct link_info meter_link(const struct meter *m);
+
+/* True while at least one gauge is fresh. */
+bool meter_available(const struct meter *m, uint64_t now_ms);
+
+/* Time of the newest reading; false when there was none yet. */
+bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms);
+
+/* Readings that were not published, by reason, for metrics; false past the last. */
+bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, uint64_t *ret_count);

@@ -1,0 +1,52 @@
+/* The current values of one meter: measured ones as they came, derived ones from them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocols/profile.h"
+#include "protocols/quantity.h"
+#include "protocols/report.h"
+
+#define SERIES_MAX 64            /* per meter; the largest known profile makes 33 with the derived ones */
+#define SERIES_KEY_MAX 40        /* "l1.apparent_power_va" */
+
+enum value_source {
+        SOURCE_MEASURED,
+        SOURCE_DERIVED,
+        SOURCE_INTEGRATED,
+        SOURCE_RESTORED,
+};
+extern const char *const value_source_names[];
+
+struct series {
+        uint8_t channel;         /* index into series_set->channels */
+        uint8_t quantity;
+        uint8_t source;          /* enum value_source */
+        bool known;              /* it has had a value */
+        int64_t value;           /* catalogue resolution; valid when known */
+        uint64_t at_ms;          /* monotonic time of the report; a derived value is as old as its oldest part */
+        char origin[24];         /* "dp 20", "voltage_v * current_a" */
+        char key[SERIES_KEY_MAX];
+};
+
+struct series_set {
+        unsigned n_channels;
+        char channels[CHANNELS_MAX][CHANNEL_NAME_MAX + 1];  /* [0] is "" */
+        unsigned count;
+        struct series items[SERIES_MAX];  /* plain ones first, then by channel; catalogue order within */
+};
+
+/* Which series a meter of this profile has (NULL: none): those it maps and those that can be derived from them. */
+void series_set_init(struct series_set *s, const struct profile *profile);
+
+/* Takes in a report and renews what derives from it. origin_name as in struct protocol. */
+void series_set_apply(struct series_set *s, const struct report *report,
+                      void (*origin_name)(uint16_t origin, char *buf, size_t size));
+
+/* NULL when the meter has no such series. */
+const struct series *series_set_find(const struct series_set *s, const char *key);
+
+/* A value is shown while it is known and not older than stale_after_ms; counters keep their last value. */
+bool series_is_current(const struct series *series, uint64_t now_ms, uint32_t stale_after_ms);

@@ -1,0 +1,339 @@
+#include "serve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <systemd/sd-daemon.h>
+
+#include "api/app.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/server.h"
+#include "meters/fleet.h"
+
+#define DEFAULT_CONFIG "/etc/metergate/metergate.yaml"
+
+struct gateway {
+        struct config *config;
+        char *config_path;           /* NULL: no reload */
+        struct fleet *fleet;
+        struct http_server *http;
+        struct app app;
+        bool has_sockets;            /* handed over by systemd: they win over http.listen */
+        sd_event_source *sigterm, *sigint, *sighup;
+};
+
+/* ---- parts ---- */
+
+static struct http_policy policy_of(const struct config *c) {
+        return (struct http_policy) {
+                .token_required = c->http.access == ACCESS_TOKEN,
+                .tokens_path = c->http.tokens_path,
+                .n_hosts = c->http.n_hosts,
+                .hosts = c->http.hosts,
+                .n_cors_origins = c->http.n_cors_origins,
+                .cors_origins = c->http.cors_origins,
+        };
+}
+
+static int listen_as(struct gateway *g, const struct config *c, char *error) {
+        struct http_listen addresses[LISTEN_MAX];
+
+        if (g->has_sockets)
+                return 0;
+        for (unsigned i = 0; i < c->http.n_listen; i++)
+                addresses[i] = (struct http_listen) {
+                        .text = c->http.listen[i].text,
+                        .address = c->http.listen[i].address,
+                        .address_len = c->http.listen[i].address_len,
+                };
+        return http_server_listen(g->http, addresses, c->http.n_listen, error);
+}
+
+static int adopt_sockets(struct gateway *g, char *error) {
+        int n = sd_listen_fds(1);
+
+        for (int i = 0; i < n; i++) {
+                int r = http_server_adopt(g->http, SD_LISTEN_FDS_START + i, error);
+
+                if (r < 0)
+                        return r;
+                g->has_sockets = true;
+        }
+        return n < 0 ? n : 0;
+}
+
+static int start_http(struct gateway *g, sd_event *event) {
+        struct http_options options = { .routes = api_routes, .n_routes = api_n_routes, .app = &g->app };
+        struct http_policy policy = policy_of(g->config);
+        char error[HTTP_ERROR_MAX] = "";
+        int r;
+
+        r = http_server_new(event, &options, &g->http);
+        if (r < 0) {
+                log_error("the HTTP server cannot start: %s", strerror(-r));
+                return r;
+        }
+        g->app.http = g->http;
+        r = http_server_set_policy(g->http, &policy, error);
+        if (r >= 0)
+                r = adopt_sockets(g, error);
+        if (r >= 0)
+                r = listen_as(g, g->config, error);
+        if (r < 0)
+                log_error("%s", error[0] ? error : strerror(-r));
+        return r;
+}
+
+/* What `systemctl status` shows: how many meters are in which state. */
+static void notify_status(void *userdata) {
+        struct gateway *g = userdata;
+        unsigned n = fleet_count(g->fleet), online = 0;
+        const char *first = NULL, *state = NULL;
+
+        for (unsigned i = 0; i < n; i++) {
+                const struct meter *m = fleet_meter(g->fleet, i);
+
+                if (meter_state(m) == METER_ONLINE)
+                        online++;
+                else if (!first) {
+                        first = meter_config(m)->id;
+                        state = meter_state_names[meter_state(m)];
+                }
+        }
+        if (first)
+                (void) sd_notifyf(false, "STATUS=%u of %u meters online; %s is %s", online, n, first, state);
+        else
+                (void) sd_notifyf(false, "STATUS=%u of %u meters online", online, n);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void) info, (void) userdata;
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void) source, (void) info;
+        (void) gateway_reload(userdata);
+        return 0;
+}
+
+static int watch_signals(struct gateway *g, sd_event *event) {
+        int r;
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        r = sd_event_add_signal(event, &g->sigterm, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, g);
+        if (r >= 0)
+                r = sd_event_add_signal(event, &g->sigint, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_stop_signal, g);
+        if (r >= 0 && g->config_path)
+                r = sd_event_add_signal(event, &g->sighup, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload_signal, g);
+        return r;
+}
+
+static void set_timezone(const struct config *c) {
+        if (c->site.timezone)
+                (void) setenv("TZ", c->site.timezone, 1);
+        tzset();
+}
+
+static void log_warnings(const struct config *c) {
+        for (unsigned i = 0; i < c->n_warnings; i++)
+                log_warning("%s", c->warnings[i]);
+}
+
+/* ---- the whole ---- */
+
+static int start_parts(struct gateway *g, sd_event *event) {
+        int r;
+
+        log_warnings(g->config);
+        set_timezone(g->config);
+        r = watch_signals(g, event);
+        if (r < 0)
+                return r;
+        r = fleet_new(event, &g->fleet);
+        if (r < 0)
+                return r;
+        fleet_on_change(g->fleet, notify_status, g);
+        g->app = (struct app) { .config = g->config, .fleet = g->fleet, .started_ms = clock_now_ms() };
+        r = start_http(g, event);
+        if (r < 0)
+                return r;
+        r = fleet_apply(g->fleet, g->config);
+        if (r < 0)
+                return r;
+        (void) sd_event_set_watchdog(event, true);
+        (void) sd_notify(false, "READY=1");
+        notify_status(g);
+        return 0;
+}
+
+int gateway_start(sd_event *event, struct config *config, const char *config_path, struct gateway **ret) {
+        CLEANUP(gateway_freep) struct gateway *g = NULL;
+        int r;
+
+        g = calloc(1, sizeof *g);
+        if (!g) {
+                config_free(config);
+                return -ENOMEM;
+        }
+        g->config = config;
+        if (config_path) {
+                g->config_path = strdup(config_path);
+                if (!g->config_path)
+                        return -ENOMEM;
+        }
+        r = start_parts(g, event);
+        if (r < 0)
+                return r;
+        *ret = TAKE(g);
+        return 0;
+}
+
+struct gateway *gateway_free(struct gateway *g) {
+        if (!g)
+                return NULL;
+        http_server_free(g->http);
+        fleet_free(g->fleet);
+        sd_event_source_disable_unref(g->sighup);
+        sd_event_source_disable_unref(g->sigint);
+        sd_event_source_disable_unref(g->sigterm);
+        config_free(g->config);
+        free(g->config_path);
+        free(g);
+        return NULL;
+}
+
+const char *gateway_url(const struct gateway *g) {
+        return http_server_url(g->http);
+}
+
+/* New listeners first: they are what may fail, and can be given back. */
+static int apply(struct gateway *g, const struct config *next) {
+        struct http_policy policy = policy_of(next), old_policy = policy_of(g->config);
+        char error[HTTP_ERROR_MAX] = "", ignored[HTTP_ERROR_MAX];
+        int r;
+
+        r = http_server_set_policy(g->http, &policy, error);
+        if (r >= 0)
+                r = listen_as(g, next, error);
+        if (r >= 0) {
+                r = fleet_apply(g->fleet, next);
+                if (r < 0)
+                        (void) listen_as(g, g->config, ignored);
+        }
+        if (r < 0) {
+                (void) http_server_set_policy(g->http, &old_policy, ignored);
+                log_error("%s; the old configuration stays", error[0] ? error : strerror(-r));
+        }
+        return r;
+}
+
+static void notify_reloading(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                          (unsigned long long) now.tv_sec * 1000000 + (unsigned long long) now.tv_nsec / 1000);
+}
+
+int gateway_reload(struct gateway *g) {
+        CLEANUP(config_freep) struct config *next = NULL;
+        struct config_error error;
+        struct config *old;
+        int r;
+
+        notify_reloading();
+        r = config_load(g->config_path, &next, &error);
+        if (r < 0)
+                log_error("%s; the old configuration stays", error.text);
+        else
+                r = apply(g, next);
+        if (r >= 0) {
+                log_warnings(next);
+                set_timezone(next);
+                old = g->config;
+                g->config = TAKE(next);
+                g->app.config = g->config;
+                config_free(old);
+                log_notice("%s reloaded: %u meters", g->config_path, g->config->n_meters);
+        }
+        (void) sd_notify(false, "READY=1");
+        notify_status(g);
+        return r;
+}
+
+/* ---- metergate serve ---- */
+
+static int run(struct config *config, const char *config_path) {
+        CLEANUP(sd_event_unrefp) sd_event *event = NULL;
+        CLEANUP(gateway_freep) struct gateway *g = NULL;
+        int r;
+
+        clock_init(false);
+        r = sd_event_default(&event);
+        if (r < 0) {
+                config_free(config);
+                log_error("the event loop cannot start: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = gateway_start(event, config, config_path, &g);
+        if (r < 0)
+                return EXIT_FAILURE;
+        log_notice("serving %s", gateway_url(g));
+        r = sd_event_loop(event);
+        (void) sd_notify(false, "STOPPING=1\nSTATUS=Stopping");
+        if (r < 0)
+                log_error("the event loop failed: %s", strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void print_help(void) {
+        puts("Usage: metergate serve [--config FILE]\n"
+             "\n"
+             "Runs the gateway: reads the meters of the configuration, serves REST, metrics and the dashboard.\n"
+             "\n"
+             "  --config FILE  the configuration (default " DEFAULT_CONFIG ")\n"
+             "  --help         this text\n"
+             "\n"
+             "SIGHUP reads the configuration again; SIGTERM ends it.");
+}
+
+int serve_main(int argc, char **argv) {
+        static const struct option options[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
+        };
+        const char *path = DEFAULT_CONFIG;
+        struct config_error error;
+        struct config *config;
+        int option;
+
+        while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (option) {
+                case 'c':
+                        path = optarg;
+                        break;
+                case 'h':
+                        print_help();
+                        return EXIT_SUCCESS;
+                default:
+                        return 2;
+                }
+        if (optind < argc) {
+                fprintf(stderr, "metergate serve: unexpected argument '%s'; see metergate serve --help\n",
+                        argv[optind]);
+                return 2;
+        }
+        if (config_load(path, &config, &error) < 0) {
+                fprintf(stderr, "%s\n", error.text);
+                return 2;
+        }
+        return run(config, path);
+}

@@ -1,0 +1,111 @@
+#include "tools/tools.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/decimal.h"
+#include "base/units.h"
+#include "config/config.h"
+#include "protocols/profile.h"
+
+static void print_help(FILE *to) {
+        fprintf(to, "Usage: metergate check-config FILE|-\n"
+                    "       metergate check-config --keys\n\n"
+                    "Validates a configuration and prints what would run with it.\n\n"
+                    "  --keys  print every key: name, form, default, meaning, with tabs between\n"
+                    "  --help  this text\n");
+}
+
+static void print_scale(const struct meter_config *m) {
+        char text[DECIMAL_TEXT_MAX];
+
+        if (m->scale_num == m->scale_den)
+                return;
+        /* The denominator divides a million. */
+        decimal_format(m->scale_num * (1000000 / m->scale_den), 6, text);
+        printf("  scale        %s\n", text);
+}
+
+static void print_limits(const struct meter_config *m) {
+        char min[DECIMAL_TEXT_MAX], max[DECIMAL_TEXT_MAX];
+
+        for (unsigned q = 0; q < Q_COUNT; q++) {
+                if (!m->limits[q].set)
+                        continue;
+                decimal_format(m->limits[q].min, quantity_catalogue[q].decimals, min);
+                decimal_format(m->limits[q].max, quantity_catalogue[q].decimals, max);
+                printf("  limits       %s: %s to %s\n", quantity_catalogue[q].key, min, max);
+        }
+}
+
+static void print_meter(const struct meter_config *m) {
+        char poll[32], stale_after[32];
+
+        units_format_duration_ms(m->poll_ms, poll);
+        units_format_duration_ms(m->stale_after_ms, stale_after);
+        printf("meter %s: %s\n", m->id, m->name);
+        printf("  protocol     %s\n", m->protocol->name);
+        if (m->profile)
+                printf("  profile      %s: %s\n", m->profile_name, m->profile->title);
+        else
+                printf("  profile      picked by the product key that the meter tells\n");
+        printf("  port         %s\n", m->port);
+        if (m->baud)
+                printf("  baud         %" PRIu32 "\n", m->baud);
+        else
+                printf("  baud         auto\n");
+        printf("  role         %s\n", m->role == ROLE_LISTEN ? "listen" : "module");
+        printf("  poll         %s\n", poll);
+        printf("  stale after  %s\n", stale_after);
+        print_scale(m);
+        print_limits(m);
+}
+
+static void print_config(const struct config *c) {
+        printf("site %s\n", c->site.name);
+        printf("  time zone    %s\n", c->site.timezone ? c->site.timezone : "the system's");
+        printf("http\n");
+        for (unsigned i = 0; i < c->http.n_listen; i++)
+                printf("  listen       %s\n", c->http.listen[i].text);
+        if (c->http.access == ACCESS_TOKEN)
+                printf("  access       token, from %s\n", c->http.tokens_path);
+        else
+                printf("  access       open\n");
+        for (unsigned i = 0; i < c->http.n_hosts; i++)
+                printf("  host         %s\n", c->http.hosts[i]);
+        for (unsigned i = 0; i < c->http.n_cors_origins; i++)
+                printf("  origin       %s\n", c->http.cors_origins[i]);
+        for (unsigned i = 0; i < c->n_meters; i++)
+                print_meter(&c->meters[i]);
+        if (c->n_meters == 0)
+                printf("no meters\n");
+}
+
+int check_config_main(int argc, char **argv) {
+        CLEANUP(config_freep) struct config *c = NULL;
+        struct config_error error;
+
+        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+                print_help(stdout);
+                return 0;
+        }
+        if (argc == 2 && strcmp(argv[1], "--keys") == 0) {
+                config_schema_print(stdout);
+                return 0;
+        }
+        if (argc != 2 || (argv[1][0] == '-' && argv[1][1])) {
+                fprintf(stderr, "metergate: check-config takes one file; see metergate check-config --help\n");
+                return 2;
+        }
+        if (config_load(argv[1], &c, &error) < 0) {
+                fprintf(stderr, "metergate: %s\n", error.text);
+                return 2;
+        }
+        for (unsigned i = 0; i < c->n_warnings; i++)
+                fprintf(stderr, "metergate: %s\n", c->warnings[i]);
+        print_config(c);
+        return fflush(stdout) == 0 ? 0 : 1;
+}

@@ -1,0 +1,163 @@
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "serve.h"
+#include "tools/simulator.h"
+#include "tools/tools.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:8730"
+#define CONFIG_TEXT_MAX 4096
+
+enum { REPORT_INTERVAL_MS = 1000 };
+
+struct demo {
+        sd_event *event;
+        struct simulator *simulator;
+        struct gateway *gateway;
+};
+
+/* A JSON string is a YAML string as well, whatever it holds. */
+static void put_quoted(struct buffer *text, const char *value) {
+        struct json_writer w;
+
+        json_begin(&w, text);
+        json_put_string(&w, NULL, value);
+}
+
+/* Who says where to listen on the command line has chosen openly; hence access. */
+static void write_config(struct buffer *text, const char *listen, const char *port) {
+        buffer_puts(text, "site:\n  name: Metergate demo\nhttp:\n  access: open\n  listen: [");
+        put_quoted(text, listen);
+        buffer_puts(text, "]\nmeters:\n  - id: main\n    name: House main (simulated)\n");
+        buffer_puts(text, "    protocol: tuyamcu\n    port: ");
+        put_quoted(text, port);
+        buffer_puts(text, "\n    poll: 10s\n");
+}
+
+static int parse_config(const char *listen, const char *port, struct config **ret) {
+        struct config_error error;
+        struct buffer text;
+        int r;
+
+        buffer_init(&text, CONFIG_TEXT_MAX);
+        write_config(&text, listen, port);
+        r = text.failed ? -E2BIG : config_parse("demo", text.data, text.len, ret, &error);
+        buffer_free(&text);
+        if (r < 0)
+                log_error("--listen: %s", r == -E2BIG ? "far too long" : error.text);
+        return r;
+}
+
+static int start_simulator(struct demo *d) {
+        const struct simulator_options options = {
+                .mcu = { .interval_ms = REPORT_INTERVAL_MS, .seed = 1 },
+        };
+        char error[SIMULATOR_ERROR_MAX];
+        int r;
+
+        r = simulator_new(d->event, &options, &d->simulator, error);
+        if (r < 0)
+                log_error("%s", error);
+        return r;
+}
+
+static void print_welcome(const struct demo *d) {
+        const char *url = gateway_url(d->gateway);
+
+        printf("Metergate with one simulated meter: %s\n"
+               "\n"
+               "  browser            %s/\n"
+               "  values now         curl %s/api/v1/meters/main/now\n"
+               "  one number         curl %s/api/v1/meters/main/now/power_w\n"
+               "  Prometheus         curl %s/metrics\n"
+               "  Home Assistant     curl %s/api/v1/home-assistant.yaml\n"
+               "\n"
+               "The meter starts like a real one: values come after a few seconds. Ctrl-C ends it all.\n",
+               url, url, url, url, url, url);
+        fflush(stdout);
+}
+
+/* Returns an exit status. */
+static int start(struct demo *d, const char *listen) {
+        struct config *config = NULL;
+        int r;
+
+        r = sd_event_default(&d->event);
+        /* The gateway watches the others, and this one too where it has a file to read again. */
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
+        if (r < 0) {
+                log_error("demo: %s", strerror(-r));
+                return 1;
+        }
+        if (start_simulator(d) < 0)
+                return 1;
+        if (parse_config(listen, simulator_port(d->simulator), &config) < 0)
+                return 2;
+        r = gateway_start(d->event, config, NULL, &d->gateway);
+        if (r == -EADDRINUSE)
+                log_error("demo: choose another address with --listen ADDR:PORT");
+        return r < 0;
+}
+
+static int run(struct demo *d, const char *listen) {
+        int r = start(d, listen);
+
+        if (r != 0)
+                return r;
+        print_welcome(d);
+        r = sd_event_loop(d->event);
+        if (r < 0)
+                log_error("demo: %s", strerror(-r));
+        return r < 0;
+}
+
+static void print_help(void) {
+        puts("Usage: metergate demo [--listen ADDR:PORT]\n"
+             "\n"
+             "Runs the gateway with a simulated meter. Nothing is left behind when it ends.\n"
+             "\n"
+             "  --listen ADDR:PORT   where to serve (default: " DEFAULT_LISTEN ")\n"
+             "  --help               this text");
+}
+
+int demo_main(int argc, char **argv) {
+        static const struct option options[] = {
+                { "listen", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+        };
+        const char *listen = DEFAULT_LISTEN;
+        struct demo d = { .event = NULL };
+        int c, r;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (c == 'h') {
+                        print_help();
+                        return 0;
+                }
+                if (c != 'l')
+                        return 2;
+                listen = optarg;
+        }
+        if (optind != argc) {
+                log_error("demo: unexpected '%s'; see metergate demo --help", argv[optind]);
+                return 2;
+        }
+        signal(SIGPIPE, SIG_IGN);
+        clock_init(true);
+        r = run(&d, listen);
+        gateway_free(d.gateway);
+        simulator_free(d.simulator);
+        sd_event_unref(d.event);
+        return r;
+}

@@ -1,0 +1,410 @@
+#include "tools/simulator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "tools/random.h"
+#include "tools/trace_file.h"
+
+enum {
+        NOISE_STEP_MS = 100,
+        DEFAULT_PACE = 115200,
+        TIMER_ACCURACY_US = 20000,
+        READ_MAX = 512,
+};
+
+struct simulator {
+        struct simulator_options options;
+        struct tuya_mcu mcu;
+        struct trace *trace;            /* owned */
+        sd_event *event;
+        sd_event_source *io, *timer;    /* owned */
+        int master, slave;              /* owned; -1 while unplugged */
+        char port[64];
+        uint64_t random;
+        uint64_t started_ms;
+        uint64_t noise_until_ms, next_noise_ms;
+        uint64_t replug_ms;             /* TUYA_MCU_NEVER: it is plugged in */
+        bool linked;                    /* the link at link_path is ours */
+        bool fixed;                     /* load is what somebody set */
+        struct load load;
+};
+
+static void tell(const struct simulator *s, const char *what, const void *data, size_t len) {
+        if (s->options.event)
+                s->options.event(s->options.userdata, what, data, len);
+}
+
+/* --- the terminal ------------------------------------------------------------------------------------------ */
+
+static int make_raw(int fd) {
+        struct termios t;
+
+        if (tcgetattr(fd, &t) < 0)
+                return -errno;
+        cfmakeraw(&t);
+        return tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0;
+}
+
+/* Replaces what an earlier run left behind, but nothing that is no link. */
+static int place_link(struct simulator *s) {
+        const char *path = s->options.link_path;
+        char old[8];
+
+        if (!path)
+                return 0;
+        if (readlink(path, old, sizeof old) >= 0 && unlink(path) < 0)
+                return -errno;
+        if (symlink(s->port, path) < 0)
+                return -errno;
+        s->linked = true;
+        return 0;
+}
+
+static void close_port(struct simulator *s) {
+        s->io = sd_event_source_disable_unref(s->io);
+        if (s->linked)
+                unlink(s->options.link_path);
+        s->linked = false;
+        if (s->slave >= 0)
+                close(s->slave);
+        if (s->master >= 0)
+                close(s->master);
+        s->master = s->slave = -1;
+        s->port[0] = '\0';
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+/* The slave is held open too: without it the master reads as hung up until a peer comes, and again after it left. */
+static int open_port(struct simulator *s) {
+        int r;
+
+        s->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        if (s->master < 0)
+                return -errno;
+        if (grantpt(s->master) < 0 || unlockpt(s->master) < 0)
+                return -errno;
+        r = ptsname_r(s->master, s->port, sizeof s->port);
+        if (r != 0) {
+                s->port[0] = '\0';
+                return -r;
+        }
+        s->slave = open(s->port, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (s->slave < 0)
+                return -errno;
+        r = make_raw(s->slave);
+        if (r < 0)
+                return r;
+        r = place_link(s);
+        if (r < 0)
+                return r;
+        return sd_event_add_io(s->event, &s->io, s->master, EPOLLIN, on_readable, s);
+}
+
+static unsigned baud_of(speed_t speed) {
+        static const struct { speed_t code; unsigned baud; } speeds[] = {
+                { B1200, 1200 }, { B2400, 2400 }, { B4800, 4800 }, { B9600, 9600 }, { B19200, 19200 },
+                { B38400, 38400 }, { B57600, 57600 }, { B115200, 115200 }, { B230400, 230400 }, { B460800, 460800 },
+                { B921600, 921600 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(speeds); i++)
+                if (speeds[i].code == speed)
+                        return speeds[i].baud;
+        return 0;
+}
+
+static bool speed_fits(const struct simulator *s) {
+        struct termios t;
+
+        if (s->options.baud == 0)
+                return true;
+        return tcgetattr(s->master, &t) == 0 && baud_of(cfgetospeed(&t)) == s->options.baud;
+}
+
+static void fill_randomly(struct simulator *s, uint8_t *buf, size_t len) {
+        for (size_t i = 0; i < len; i++)
+                buf[i] = (uint8_t) random_below(&s->random, 256);
+}
+
+/* What a full line does not take is lost: nobody listens. */
+static void send_bytes(struct simulator *s, const uint8_t *data, size_t len) {
+        if (len == 0 || s->master < 0 || write(s->master, data, len) < 0)
+                return;
+        tell(s, "tx", data, len);
+}
+
+/* Everything that has come up, in one write. */
+static void flush_output(struct simulator *s, uint64_t now_ms) {
+        uint8_t buf[TUYA_MCU_OUTPUT_MAX];
+        size_t len = tuya_mcu_output(&s->mcu, buf);
+
+        if (now_ms < s->noise_until_ms)
+                return;
+        if (len > 0 && !speed_fits(s))
+                fill_randomly(s, buf, len);
+        send_bytes(s, buf, len);
+}
+
+/* --- time -------------------------------------------------------------------------------------------------- */
+
+static int64_t local_time_ms(void) {
+        struct timespec ts;
+        struct tm tm;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        if (!localtime_r(&ts.tv_sec, &tm))
+                tm.tm_gmtoff = 0;
+        return ((int64_t) ts.tv_sec + tm.tm_gmtoff) * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int32_t rounded(int64_t value, int64_t part) {
+        int64_t v = (value + (value < 0 ? -part / 2 : part / 2)) / part;
+
+        return v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : (int32_t) v;
+}
+
+static void update_load(struct simulator *s, uint64_t now_ms) {
+        char error[TRACE_ERROR_MAX];
+        unsigned speed = s->options.speed > 0 ? s->options.speed : 1;
+
+        if (!s->fixed && s->trace && trace_at(s->trace, (now_ms - s->started_ms) * speed, &s->load, error) < 0) {
+                log_error("%s", error);
+                s->trace = trace_free(s->trace);
+                s->fixed = true;  /* what was there last stays */
+        } else if (!s->fixed && !s->trace) {
+                load_curve_at(s->options.mcu.seed, local_time_ms(), &s->load);
+        }
+        tuya_mcu_set_load(&s->mcu, &(struct tuya_mcu_values) {
+                .voltage_dv = rounded(s->load.voltage_mv, 100),
+                .current_ma = rounded(s->load.current_ma, 1),
+                .power_dw = rounded(s->load.power_mw, 100),
+        });
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+        return a < b ? a : b;
+}
+
+static int arm(struct simulator *s, uint64_t now_ms) {
+        uint64_t next_ms = earlier(tuya_mcu_deadline(&s->mcu), s->replug_ms);
+        int r;
+
+        if (now_ms < s->noise_until_ms)
+                next_ms = earlier(next_ms, s->next_noise_ms);
+        if (next_ms == TUYA_MCU_NEVER)
+                return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        r = sd_event_source_set_time(s->timer, next_ms * 1000);
+        return r < 0 ? r : sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static void send_noise(struct simulator *s, uint64_t now_ms) {
+        unsigned pace = s->options.baud > 0 ? s->options.baud : DEFAULT_PACE;
+        uint8_t buf[4096];
+        size_t len = pace / 10 * NOISE_STEP_MS / 1000;
+
+        if (now_ms >= s->noise_until_ms || now_ms < s->next_noise_ms)
+                return;
+        len = len < sizeof buf ? len : sizeof buf;
+        fill_randomly(s, buf, len);
+        send_bytes(s, buf, len);
+        s->next_noise_ms = now_ms + NOISE_STEP_MS;
+}
+
+static void replug(struct simulator *s, uint64_t now_ms) {
+        int r;
+
+        if (now_ms < s->replug_ms)
+                return;
+        s->replug_ms = TUYA_MCU_NEVER;
+        r = open_port(s);
+        if (r < 0) {
+                log_error("simulator: cannot open a new terminal: %s", strerror(-r));
+                close_port(s);
+                return;
+        }
+        tell(s, "port", NULL, 0);
+}
+
+static int run(struct simulator *s) {
+        uint64_t now_ms = clock_now_ms();
+
+        replug(s, now_ms);
+        update_load(s, now_ms);
+        tuya_mcu_run(&s->mcu, now_ms);
+        send_noise(s, now_ms);
+        flush_output(s, now_ms);
+        /* A peer that claims the terminal for itself leaves that mark behind, because the terminal stays open here,
+         * and nobody but root could ever come back. */
+        if (s->slave >= 0)
+                ioctl(s->slave, TIOCNXCL);
+        return arm(s, now_ms);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source;
+        (void) usec;
+        return run(userdata);
+}
+
+/* At the wrong speed a byte arrives as some other one, and as much comes back. */
+static void take_input(struct simulator *s, uint64_t now_ms, const uint8_t *data, size_t len) {
+        uint8_t garbage[READ_MAX];
+
+        tell(s, "rx", data, len);
+        if (speed_fits(s)) {
+                tuya_mcu_input(&s->mcu, now_ms, data, len);
+                return;
+        }
+        fill_randomly(s, garbage, len);
+        send_bytes(s, garbage, len);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct simulator *s = userdata;
+        uint64_t now_ms = clock_now_ms();
+        uint8_t buf[READ_MAX];
+        ssize_t n;
+
+        (void) source;
+        (void) revents;
+        n = read(fd, buf, sizeof buf);
+        if (n <= 0)
+                return 0;
+        take_input(s, now_ms, buf, (size_t) n);
+        flush_output(s, now_ms);
+        return arm(s, now_ms);
+}
+
+/* --- what can be told to it -------------------------------------------------------------------------------- */
+
+static void again(struct simulator *s) {
+        int r = arm(s, clock_now_ms());
+
+        if (r < 0)
+                log_error("simulator: %s", strerror(-r));
+}
+
+void simulator_restart(struct simulator *s) {
+        tuya_mcu_restart(&s->mcu, clock_now_ms());
+        again(s);
+}
+
+void simulator_silence(struct simulator *s, uint64_t duration_ms) {
+        tuya_mcu_silence(&s->mcu, clock_now_ms() + duration_ms);
+        again(s);
+}
+
+void simulator_noise(struct simulator *s, uint64_t duration_ms) {
+        uint64_t now_ms = clock_now_ms();
+
+        s->noise_until_ms = now_ms + duration_ms;
+        s->next_noise_ms = now_ms;
+        again(s);
+}
+
+void simulator_spoil_checksums(struct simulator *s, unsigned count) {
+        tuya_mcu_spoil_checksums(&s->mcu, count);
+}
+
+int simulator_set_product(struct simulator *s, const char *key) {
+        int r = tuya_mcu_set_product(&s->mcu, key, clock_now_ms());
+
+        again(s);
+        return r;
+}
+
+void simulator_set_load(struct simulator *s, const struct load *load) {
+        s->fixed = load != NULL;
+        if (load)
+                s->load = *load;
+}
+
+void simulator_unplug(struct simulator *s, uint64_t duration_ms) {
+        uint64_t now_ms = clock_now_ms();
+
+        close_port(s);
+        tuya_mcu_restart(&s->mcu, now_ms + duration_ms);
+        s->replug_ms = now_ms + duration_ms;
+        tell(s, "unplugged", NULL, 0);
+        again(s);
+}
+
+/* --- life -------------------------------------------------------------------------------------------------- */
+
+const char *simulator_port(const struct simulator *s) {
+        return s->port;
+}
+
+static int start(struct simulator *s, char *error) {
+        char trace_error[TRACE_ERROR_MAX];
+        int r;
+
+        if (s->options.trace_path) {
+                r = trace_open(s->options.trace_path, s->options.loop, &s->trace, trace_error);
+                if (r < 0) {
+                        snprintf(error, SIMULATOR_ERROR_MAX, "%s", trace_error);
+                        return r;
+                }
+        }
+        r = sd_event_add_time(s->event, &s->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_US, on_timer, s);
+        if (r >= 0)
+                r = open_port(s);
+        if (r >= 0)
+                r = run(s);
+        if (r < 0)
+                snprintf(error, SIMULATOR_ERROR_MAX, "cannot make a simulated port%s%.200s: %s",
+                         s->options.link_path ? " at " : "", s->options.link_path ? s->options.link_path : "",
+                         strerror(-r));
+        return r;
+}
+
+int simulator_new(sd_event *event, const struct simulator_options *options, struct simulator **ret, char *error) {
+        CLEANUP(simulator_freep) struct simulator *s = calloc(1, sizeof *s);
+        uint64_t now_ms = clock_now_ms();
+        int r;
+
+        snprintf(error, SIMULATOR_ERROR_MAX, "out of memory");
+        if (!s)
+                return -ENOMEM;
+        s->options = *options;
+        s->master = s->slave = -1;
+        s->event = sd_event_ref(event);
+        s->random = random_seed(options->mcu.seed + 1);
+        s->started_ms = now_ms;
+        s->replug_ms = TUYA_MCU_NEVER;
+        tuya_mcu_init(&s->mcu, &options->mcu, now_ms);
+        if (options->mcu.product_key && tuya_mcu_set_product(&s->mcu, options->mcu.product_key, now_ms) < 0) {
+                snprintf(error, SIMULATOR_ERROR_MAX,
+                         "product key: expected 1 to %d printable characters without quotes", TUYA_MCU_KEY_MAX);
+                return -EINVAL;
+        }
+        r = start(s, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE(s);
+        return 0;
+}
+
+struct simulator *simulator_free(struct simulator *s) {
+        if (!s)
+                return NULL;
+        close_port(s);
+        sd_event_source_disable_unref(s->timer);
+        sd_event_unref(s->event);
+        trace_free(s->trace);
+        free(s);
+        return NULL;
+}

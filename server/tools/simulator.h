@@ -1,0 +1,43 @@
+/* A simulated TuyaMCU meter on a pseudo terminal, inside somebody's event loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "tools/load_curve.h"
+#include "tools/tuya_mcu.h"
+
+#define SIMULATOR_ERROR_MAX 448
+
+struct simulator;
+
+struct simulator_options {
+        struct tuya_mcu_options mcu;
+        const char *link_path;    /* borrowed; a symbolic link to the port, which follows it; NULL: none */
+        const char *trace_path;   /* borrowed; NULL: the load curve */
+        unsigned speed;           /* of the trace; 0: 1 */
+        bool loop;                /* begin the trace again at its end; else its last row stays */
+        uint32_t baud;            /* speed at which it understands, garbage at any other; 0: all */
+        /* What goes over the line ("rx": received by the meter, "tx") and what happens to the port ("port",
+         * "unplugged", no bytes). May be NULL. */
+        void (*event)(void *userdata, const char *what, const uint8_t *data, size_t len);
+        void *userdata;
+};
+
+/* error holds SIMULATOR_ERROR_MAX bytes and is written on failure. */
+int simulator_new(sd_event *event, const struct simulator_options *options, struct simulator **ret, char *error);
+struct simulator *simulator_free(struct simulator *s);
+static inline void simulator_freep(struct simulator **s) { simulator_free(*s); }
+
+/* Path of the terminal, "" while it is unplugged. */
+const char *simulator_port(const struct simulator *s);
+
+void simulator_restart(struct simulator *s);
+void simulator_silence(struct simulator *s, uint64_t duration_ms);
+void simulator_noise(struct simulator *s, uint64_t duration_ms);  /* random bytes at a line's pace, nothing else */
+void simulator_spoil_checksums(struct simulator *s, unsigned count);
+int simulator_set_product(struct simulator *s, const char *key);
+void simulator_set_load(struct simulator *s, const struct load *load);  /* NULL: back to curve or trace */
+void simulator_unplug(struct simulator *s, uint64_t duration_ms);       /* another terminal comes back */

@@ -1,0 +1,32 @@
+/* Four meters behind the API, without any socket: real ones that listen on ptys; what they hear is written here. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "api/app.h"
+
+enum { MAIN, THREE, UNKNOWN, GONE, N_METERS };
+
+struct fixture {
+        sd_event *event;
+        struct fleet *fleet;
+        struct config config;
+        struct meter_config meters[N_METERS];
+        struct profile *plug, *phases;
+        char ports[N_METERS][64];
+        int master[N_METERS], slave[N_METERS];
+        struct app app;
+};
+
+/* A cmocka fixture: *state is a struct fixture whose first three meters have been fed. */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+
+/* One turn of the loop; fails past the deadline (5 s are far more than any of these steps takes). */
+void bench_turn(struct fixture *f, uint64_t deadline_ms);
+
+/* GET through the route table; free the reply with reply_free. */
+void get(struct fixture *f, const char *target, struct reply *reply);
+
+/* The same with a check for 200 and the content type; returns the body as text. */
+const char *get_text(struct fixture *f, const char *target, const char *type, struct reply *reply);
