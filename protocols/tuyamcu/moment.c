@@ -12,7 +12,7 @@
 enum {
         MOMENT_GAP_MS = 150,       /* datapoints of one moment come a few ms apart, one per frame */
         MOMENT_MAX_MS = 1000,      /* a meter that never pauses still gets rows */
-        ZERO_START_MS = 10000,     /* the PJ-MGW1103's first real values come some seconds after state 04 */
+        ZERO_START_MS = 30000,     /* the PJ-MGW1103's first real values come after the next heartbeat, 15 s at most */
         CONFIRM_MAX_MS = 10000,    /* a heartbeat is answered within 3 s and repeated */
         LISTEN_CONFIRM_MS = 20000, /* listening only: the real module asks every 15 s */
         LISTEN_PUBLISH_MS = 5000,
@@ -50,11 +50,18 @@ static bool is_mapped(const struct tuya_session *s, uint8_t id) {
         return row && row->quantity != Q_NONE;
 }
 
+static bool is_complete(const struct tuya_session *s, uint64_t now_ms) {
+        return now_ms >= s->moment.last_ms + MOMENT_GAP_MS || now_ms >= s->moment.first_ms + MOMENT_MAX_MS;
+}
+
+/* Zeros that were held must not travel with the first real values, which need not renew them. */
 static void note_datapoint(struct tuya_session *s, uint64_t now_ms, const struct tuya_datapoint *d) {
         datapoint_table_put(&s->base.datapoints, now_ms, d->id, d->type, d->numeric, d->number,
                             d->value.data, d->value.len);
         if (s->config.profile && !profile_datapoint(s->config.profile, d->id))
                 s->base.counters[TUYA_UNKNOWN_DATAPOINTS]++;
+        if (s->moment.open && s->moment.zero_start && is_complete(s, now_ms))
+                tuya_moment_drop(s, TUYA_WITHHELD_STARTING);
         if (!s->moment.open)
                 s->moment = (struct tuya_moment) { .open = true, .first_ms = now_ms };
         s->moment.has[d->id] = true;
@@ -129,10 +136,6 @@ static bool takes_to_zero(const struct tuya_session *s, const struct report *rep
         return false;
 }
 
-static bool is_complete(const struct tuya_session *s, uint64_t now_ms) {
-        return now_ms >= s->moment.last_ms + MOMENT_GAP_MS || now_ms >= s->moment.first_ms + MOMENT_MAX_MS;
-}
-
 enum verdict { PUBLISH, HOLD_ZERO, HOLD_CONFIRM, DROP };
 
 static enum verdict judge(const struct tuya_session *s, uint64_t now_ms, const struct report *report) {
@@ -188,6 +191,8 @@ void tuya_moment_poll(struct tuya_session *s, uint64_t now_ms, struct session_ou
                 tuya_moment_drop(s, TUYA_WITHHELD_UNCONFIRMED);
                 break;
         case HOLD_ZERO:
+                s->moment.zero_start = true;
+                break;
         case HOLD_CONFIRM:
                 break;
         }

@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* The product answer is a flat JSON object with one-letter keys, in any order, sometimes damaged or cut off.
- * A scan for "key" followed by a colon outside of strings reads all of them; a full parser would refuse some. */
+ * A scan for "key" followed by a colon, outside of strings and of anything nested, reads all of them; a full parser
+ * would refuse some. */
 
 struct scanner {
         const uint8_t *text;
@@ -55,8 +56,13 @@ static void copy_value(struct scanner *s, char *buf, size_t size) {
         copy_printable(buf, size, text, len);
 }
 
+static int nesting(uint8_t c) {
+        return c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+}
+
 void tuya_product_field(const uint8_t *json, size_t len, char key, char *buf, size_t size) {
         struct scanner s = { json, len, 0 };
+        int depth = 0;
 
         buf[0] = '\0';
         while (s.at < s.len) {
@@ -64,7 +70,7 @@ void tuya_product_field(const uint8_t *json, size_t len, char key, char *buf, si
                 size_t name_len;
 
                 if (s.text[s.at] != '"') {
-                        s.at++;
+                        depth += nesting(s.text[s.at++]);
                         continue;
                 }
                 if (!read_string(&s, &name, &name_len))
@@ -73,7 +79,7 @@ void tuya_product_field(const uint8_t *json, size_t len, char key, char *buf, si
                 if (s.at >= s.len || s.text[s.at] != ':')
                         continue;  /* a value, not a name */
                 s.at++;
-                if (name_len == 1 && name[0] == (uint8_t) key) {
+                if (depth <= 1 && name_len == 1 && name[0] == (uint8_t) key) {
                         copy_value(&s, buf, size);
                         return;
                 }

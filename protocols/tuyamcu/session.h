@@ -43,6 +43,7 @@ struct tuya_answer {
 struct tuya_moment {
         bool open;
         bool confirmed;          /* a heartbeat answer after its last value showed that the MCU had not restarted */
+        bool zero_start;         /* held because this MCU has said nothing but zeros so far */
         uint64_t first_ms, last_ms;
         bool has[256];           /* by datapoint id */
 };

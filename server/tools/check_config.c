@@ -1,5 +1,6 @@
 #include "tools/tools.h"
 
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,23 +85,11 @@ static void print_config(const struct config *c) {
                 printf("no meters\n");
 }
 
-int check_config_main(int argc, char **argv) {
+static int check(const char *path) {
         CLEANUP(config_freep) struct config *c = NULL;
         struct config_error error;
 
-        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-                print_help(stdout);
-                return 0;
-        }
-        if (argc == 2 && strcmp(argv[1], "--keys") == 0) {
-                config_schema_print(stdout);
-                return 0;
-        }
-        if (argc != 2 || (argv[1][0] == '-' && argv[1][1])) {
-                fprintf(stderr, "metergate: check-config takes one file; see metergate check-config --help\n");
-                return 2;
-        }
-        if (config_load(argv[1], &c, &error) < 0) {
+        if (config_load(path, &c, &error) < 0) {
                 fprintf(stderr, "metergate: %s\n", error.text);
                 return 2;
         }
@@ -108,4 +97,30 @@ int check_config_main(int argc, char **argv) {
                 fprintf(stderr, "metergate: %s\n", c->warnings[i]);
         print_config(c);
         return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int check_config_main(int argc, char **argv) {
+        static const struct option options[] = {
+                { "keys", no_argument, NULL, 'k' },
+                { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (option) {
+                case 'k':
+                        config_schema_print(stdout);
+                        return 0;
+                case 'h':
+                        print_help(stdout);
+                        return 0;
+                default:
+                        return 2;
+                }
+        if (optind != argc - 1) {
+                fprintf(stderr, "metergate: check-config takes one file; see metergate check-config --help\n");
+                return 2;
+        }
+        return check(argv[optind]);
 }

@@ -1,5 +1,6 @@
 #include "tools/tools.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,14 +77,24 @@ static int show(const char *name) {
 }
 
 int profiles_main(int argc, char **argv) {
-        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (option != 'h')
+                        return 2;
                 print_help(stdout);
                 return 0;
         }
-        if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0))
+        argc -= optind;
+        argv += optind;
+        if (argc == 0 || (argc == 1 && strcmp(argv[0], "list") == 0))
                 return list();
-        if (argc == 3 && strcmp(argv[1], "show") == 0)
-                return show(argv[2]);
+        if (argc == 2 && strcmp(argv[0], "show") == 0)
+                return show(argv[1]);
         fprintf(stderr, "metergate: profiles takes \"list\" or \"show NAME\"; see metergate profiles --help\n");
         return 2;
 }

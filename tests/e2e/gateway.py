@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shlex
 import signal
 import socket
@@ -168,7 +169,8 @@ class Process:
         return self.stderr_path.read_text(errors="replace")
 
     def log_lines(self):
-        return self.log().splitlines()
+        """What the program itself said; valgrind's remarks begin with "==PID==", its errors end with a status."""
+        return [line for line in self.log().splitlines() if not re.match(r"==\d+==", line)]
 
     def signal(self, number):
         self.process.send_signal(number)

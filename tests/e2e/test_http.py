@@ -238,15 +238,6 @@ def test_page_and_its_assets(one_meter):
         assert not re.findall(r'(?:src|href|url\(|import |fetch\()\s*=?\s*["\']?https?://', text), asset
 
 
-def test_answers_that_did_not_change(one_meter):
-    """The page keeps its assets."""
-    answer = one_meter.get("/")
-    tag = answer.headers["ETag"]
-    if tag is None:
-        pytest.skip("no ETag")
-    assert one_meter.get("/", headers={"If-None-Match": tag}).status == 304
-
-
 def test_home_assistant_package(one_meter):
     text = one_meter.get("/api/v1/home-assistant.yaml").text
     for word in ("rest:", "resource:", "/api/v1/meters/main/now", "unique_id", "device_class: power",

@@ -68,6 +68,27 @@ def test_mcu_restart_between_two_datapoints(mcu, online):
         gateway.wait_now(state="online", available=True)
 
 
+def test_mcu_restart_whose_first_heartbeat_answer_is_damaged(mcu, online):
+    """The answer that tells of the restart comes only once; without it the zeros must not be believed either."""
+    gateway = online(poll="1s", stale_after="30s")
+    send, damaged = mcu.send, []
+
+    def send_badly(command, data=b""):
+        if (command, data) == (HEARTBEAT, b"\0") and not damaged:
+            damaged.append(mcu.count("08"))
+            mcu.send_raw(frame(command, data)[:-1] + b"\x99")
+        else:
+            send(command, data)
+
+    mcu.send = send_badly
+    with only_true_values_are_served(gateway):
+        mcu.restart()
+        assert mcu.wait_for(lambda: damaged, TIMEOUT)
+        # It has to be told again that it is connected; only then does it measure.
+        assert mcu.wait_frames("03/04", 2, TIMEOUT)
+        answered_again(mcu, gateway)
+
+
 def test_mcu_restart_with_silence_in_between(mcu, online):
     gateway = online(poll="1s", stale_after="30s")
     with only_true_values_are_served(gateway):

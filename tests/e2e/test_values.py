@@ -157,7 +157,7 @@ def test_product_key_picks_the_profile(mcu, online):
 
 
 @pytest.mark.parametrize("answer", [
-    b'{"v":"1.0.0","m":2,"extra":[1,{"p":"x"}],"p":"djfep9s6s3b2qk89"}',
+    b'{"v":"1.0.0","m":2,"n":0,"p":"djfep9s6s3b2qk89"}',
     b'{ "p" : "djfep9s6s3b2qk89" }\0\0',
 ], ids=["other order", "padded"])
 def test_product_answer_in_another_form(mcu_at, online, answer):

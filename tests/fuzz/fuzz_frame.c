@@ -25,7 +25,7 @@ static void feed(struct framer *f, struct session *s, const uint8_t *data, size_
         }
         tuyamcu_protocol.poll(s, now_ms, framer_pending(f) > 0, &out);
         assert(out.tx_len == 0 || tuya_frame_check(out.tx, out.tx_len) == (ssize_t) out.tx_len);
-        assert(out.report.count <= READINGS_MAX || !out.has_report);
+        assert(!out.has_report || out.report.count <= READINGS_MAX);
 }
 
 /* Each piece is led by its length and by how long it came after the last one. */
