@@ -81,6 +81,7 @@ static void begin_search(struct tuya_session *s, uint64_t now_ms) {
         s->step = STEP_SEARCH;
         s->tries = 0;
         s->probe = false;
+        s->unsure = false;
         s->heard = false;
         s->request.waiting = false;
         s->last_heard_ms = now_ms;
@@ -144,13 +145,14 @@ static bool is_awaited(const struct tuya_session *s, uint8_t command) {
         return s->request.waiting && s->request.command == command;
 }
 
-static void restart_seen(struct tuya_session *s) {
-        s->base.counters[TUYA_RESTARTS]++;
+/* The MCU has to be told everything again. */
+static void begin_again(struct tuya_session *s, const char *reason) {
         tuya_unpublish(s, TUYA_WITHHELD_RESTART);
         s->request.waiting = false;
+        s->unsure = false;
         s->step = STEP_PRODUCT;
         s->tries = 0;
-        set_state(s, METER_CONNECTING, "the meter restarted");
+        set_state(s, METER_CONNECTING, reason);
 }
 
 static void on_heartbeat(struct tuya_session *s, uint64_t now_ms, struct span data) {
@@ -167,7 +169,12 @@ static void on_heartbeat(struct tuya_session *s, uint64_t now_ms, struct span da
         }
         s->has_heartbeat = true;
         if (data.data[0] == 0 && !first) {
-                restart_seen(s);
+                s->base.counters[TUYA_RESTARTS]++;
+                begin_again(s, "the meter restarted");
+                return;
+        }
+        if (s->unsure && s->step == STEP_RUN) {
+                begin_again(s, "a heartbeat went unanswered: the meter may have restarted");
                 return;
         }
         tuya_moment_confirm(s);
@@ -324,6 +331,7 @@ static void request_over(struct tuya_session *s, uint64_t now_ms) {
         } else if (s->request.command == TUYA_HEARTBEAT) {
                 s->base.counters[TUYA_HEARTBEATS_MISSED]++;
                 s->missed++;
+                s->unsure = true;
         } else if (!s->request.answered)
                 s->base.counters[TUYA_REQUESTS_UNANSWERED]++;
 }

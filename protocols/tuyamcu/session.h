@@ -55,6 +55,7 @@ struct tuya_session {
         /* dialogue */
         unsigned step;           /* index into the start-up steps; past them the session runs */
         unsigned tries;          /* of this step */
+        bool unsure;             /* the answer to a heartbeat was lost: it may have been the 00 of a restart */
         bool probe;              /* a step had no answer: ask with a heartbeat whether the MCU is still there */
         unsigned baud_index;
         struct tuya_request request;

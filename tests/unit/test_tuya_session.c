@@ -213,6 +213,22 @@ static void test_polled_zeros_after_restart(void **state) {
         assert_true(b.n_reports >= 2);
 }
 
+/* The one answer that tells of the restart is lost on the line. */
+static void test_restart_whose_answer_is_lost(void **state) {
+        (void) state;
+        reach_online();
+        b.mcu.heartbeat = false;
+        b.mcu.cloud = false;
+        bench_report_all(&b, 0, 0, 0);
+        bench_run(&b, 1000);
+        b.mcu.heartbeat = true;
+        bench_run(&b, 20000);
+        assert_never_zero_volts();
+        assert_non_null(strstr(bench_sent(&b), "08 00 00 01 02 03/02 08 03/03 03/04 08"));
+        assert_int_equal(b.session.base.state, METER_ONLINE);
+        assert_true(b.n_reports >= 2);
+}
+
 static void test_unconfirmed_zero_is_dropped(void **state) {
         (void) state;
         reach_online();
@@ -458,6 +474,7 @@ int main(void) {
                 cmocka_unit_test(test_zero_is_confirmed_by_a_heartbeat),
                 cmocka_unit_test(test_zeros_after_restart_are_never_published),
                 cmocka_unit_test(test_polled_zeros_after_restart),
+                cmocka_unit_test(test_restart_whose_answer_is_lost),
                 cmocka_unit_test(test_unconfirmed_zero_is_dropped),
                 cmocka_unit_test(test_zero_without_heartbeat_is_published),
                 cmocka_unit_test(test_silence_stale_offline_and_back),
