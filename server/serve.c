@@ -24,6 +24,7 @@ struct gateway {
         struct fleet *fleet;
         struct http_server *http;
         struct app app;
+        char *system_timezone;       /* TZ as it was at start; NULL: it was not set */
         bool has_sockets;            /* handed over by systemd: they win over http.listen */
         sd_event_source *sigterm, *sigint, *sighup;
 };
@@ -135,9 +136,13 @@ static int watch_signals(struct gateway *g, sd_event *event) {
         return r;
 }
 
-static void set_timezone(const struct config *c) {
-        if (c->site.timezone)
-                (void) setenv("TZ", c->site.timezone, 1);
+static void set_timezone(const struct gateway *g, const struct config *c) {
+        const char *timezone = c->site.timezone ? c->site.timezone : g->system_timezone;
+
+        if (timezone)
+                (void) setenv("TZ", timezone, 1);
+        else
+                (void) unsetenv("TZ");
         tzset();
 }
 
@@ -152,7 +157,7 @@ static int start_parts(struct gateway *g, sd_event *event) {
         int r;
 
         log_warnings(g->config);
-        set_timezone(g->config);
+        set_timezone(g, g->config);
         r = watch_signals(g, event);
         if (r < 0)
                 return r;
@@ -173,6 +178,13 @@ static int start_parts(struct gateway *g, sd_event *event) {
         return 0;
 }
 
+static int copy_text(const char *text, char **ret) {
+        if (!text)
+                return 0;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int gateway_start(sd_event *event, struct config *config, const char *config_path, struct gateway **ret) {
         CLEANUP(gateway_freep) struct gateway *g = NULL;
         int r;
@@ -183,11 +195,11 @@ int gateway_start(sd_event *event, struct config *config, const char *config_pat
                 return -ENOMEM;
         }
         g->config = config;
-        if (config_path) {
-                g->config_path = strdup(config_path);
-                if (!g->config_path)
-                        return -ENOMEM;
-        }
+        r = copy_text(config_path, &g->config_path);
+        if (r >= 0)
+                r = copy_text(getenv("TZ"), &g->system_timezone);
+        if (r < 0)
+                return r;
         r = start_parts(g, event);
         if (r < 0)
                 return r;
@@ -205,6 +217,7 @@ struct gateway *gateway_free(struct gateway *g) {
         sd_event_source_disable_unref(g->sigterm);
         config_free(g->config);
         free(g->config_path);
+        free(g->system_timezone);
         free(g);
         return NULL;
 }
@@ -256,7 +269,7 @@ int gateway_reload(struct gateway *g) {
                 r = apply(g, next);
         if (r >= 0) {
                 log_warnings(next);
-                set_timezone(next);
+                set_timezone(g, next);
                 old = g->config;
                 g->config = TAKE(next);
                 g->app.config = g->config;

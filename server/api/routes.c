@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "http/assets.h"
 
-/* The page is read again when it has changed; the server answers 304 as long as it has not. */
+/* The page and what it needs. */
 static int serve_asset(void *userdata, const struct request *request, struct reply *reply) {
         const struct asset *asset = asset_find(request->path);
 

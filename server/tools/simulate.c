@@ -229,15 +229,19 @@ static void read_command_file(struct simulation *s) {
 
 /* --- life -------------------------------------------------------------------------------------------------- */
 
-static int watch(struct simulation *s) {
+/* Before anything is made that would have to be taken away again. */
+static int watch_signals(struct simulation *s) {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++)
+                r = sd_event_add_signal(s->event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
+        return r;
+}
+
+static int watch(struct simulation *s) {
         int r;
 
-        for (size_t i = 0; i < ELEMENTS(signals); i++) {
-                r = sd_event_add_signal(s->event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
-                if (r < 0)
-                        return r;
-        }
         r = sd_event_add_io(s->event, NULL, STDIN_FILENO, EPOLLIN, on_stdin, s);
         if (r == -EPERM) {
                 read_command_file(s);
@@ -264,6 +268,11 @@ static int simulate(struct simulation *s) {
         }
         s->options.event = on_event;
         s->options.userdata = s;
+        r = watch_signals(s);
+        if (r < 0) {
+                log_error("simulate: %s", strerror(-r));
+                return 1;
+        }
         if (simulator_new(s->event, &s->options, &s->simulator, error) < 0) {
                 log_error("%s", error);
                 return 1;

@@ -16,6 +16,9 @@ TOP = pathlib.Path(os.environ.get("METERGATE_TOP") or pathlib.Path(__file__).res
 BINARY = os.environ.get("METERGATE") or str(TOP / "build" / "metergate")
 RUN = shlex.split(os.environ.get("METERGATE_RUN", ""))
 
+# Its remarks are no output of ours; what it finds wrong changes the exit status.
+VALGRIND_LINE = re.compile(r"==\d+==")
+
 # Nothing here measures speed: a wait ends when its condition holds, and gives up only when something is broken.
 TIMEOUT = float(os.environ.get("METERGATE_TIMEOUT", "60"))
 
@@ -53,7 +56,9 @@ def run(*args, **options):
     options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
     if options["stdin"] is None:
         del options["stdin"]
-    return subprocess.run(command(*args), capture_output=True, text=True, **options)
+    result = subprocess.run(command(*args), capture_output=True, text=True, **options)
+    result.stderr = "".join(line for line in result.stderr.splitlines(True) if not VALGRIND_LINE.match(line))
+    return result
 
 
 class Answer:
@@ -169,8 +174,8 @@ class Process:
         return self.stderr_path.read_text(errors="replace")
 
     def log_lines(self):
-        """What the program itself said; valgrind's remarks begin with "==PID==", its errors end with a status."""
-        return [line for line in self.log().splitlines() if not re.match(r"==\d+==", line)]
+        """What the program itself said."""
+        return [line for line in self.log().splitlines() if not VALGRIND_LINE.match(line)]
 
     def signal(self, number):
         self.process.send_signal(number)

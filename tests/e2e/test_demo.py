@@ -96,7 +96,7 @@ class Simulator(Process):
         super().__init__(folder, "simulate", "tuyamcu", "--link", link, *options, name="simulate",
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.output = Lines(self.process.stdout)
-        wait_until(lambda: os.path.islink(link))
+        self.tell("auto")
 
     def tell(self, text):
         """A command, and its acknowledgement."""

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fake_mcu import REPORT, STATE, McuLogic, TcpPort, frame, unit
-from gateway import TIMEOUT, Collector, free_port, wait_until
+from gateway import Collector, free_port, wait_until
 
 
 @pytest.fixture

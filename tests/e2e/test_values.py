@@ -159,7 +159,8 @@ def test_product_key_picks_the_profile(mcu, online):
 @pytest.mark.parametrize("answer", [
     b'{"v":"1.0.0","m":2,"n":0,"p":"djfep9s6s3b2qk89"}',
     b'{ "p" : "djfep9s6s3b2qk89" }\0\0',
-], ids=["other order", "padded"])
+    b'{"abv":[{"p":"x"}],"p":"djfep9s6s3b2qk89"}',
+], ids=["other order", "padded", "an object inside"])
 def test_product_answer_in_another_form(mcu_at, online, answer):
     mcu_at(product=answer)
     gateway = online()
