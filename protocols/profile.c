@@ -2,9 +2,33 @@
 
 #include <stddef.h>
 
+#include "protocols/quantity.h"
+#include "protocols/tuyamcu/layout.h"
+
 const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT] = {
         [DATAPOINT_RAW] = "raw",       [DATAPOINT_BOOL] = "bool", [DATAPOINT_VALUE] = "value",
         [DATAPOINT_STRING] = "string", [DATAPOINT_ENUM] = "enum", [DATAPOINT_BITMAP] = "bitmap",
+};
+
+const char *const datapoint_layout_names[LAYOUT_COUNT] = {
+        [LAYOUT_NONE] = "",
+        [LAYOUT_PHASE] = "phase",
+        [LAYOUT_PHASE_VCPQFF] = "phase-vcpqff",
+        [LAYOUT_PHASE_PQFCV] = "phase-pqfcv",
+        [LAYOUT_VOLTAGES] = "voltages",
+        [LAYOUT_CURRENTS] = "currents",
+        [LAYOUT_POWERS] = "powers",
+        [LAYOUT_MONTH] = "month",
+        [LAYOUT_DAY] = "day",
+        [LAYOUT_LIMITS_METER] = "limits-meter",
+        [LAYOUT_LIMITS_BREAKER] = "limits-breaker",
+};
+
+const char *const datapoint_danger_names[DANGER_COUNT] = {
+        [DANGER_NONE] = "",
+        [DANGER_CALIBRATION] = "calibration",
+        [DANGER_RESET] = "reset",
+        [DANGER_TEST] = "test",
 };
 
 const char *const profile_evidence_names[] = {
@@ -20,4 +44,12 @@ const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8
                 if (p->datapoints[i].id == id)
                         return &p->datapoints[i];
         return NULL;
+}
+
+bool profile_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity) {
+        if (row->is_increment)
+                return false;
+        if (row->layout != LAYOUT_NONE)
+                return tuya_layout_has(row, channel, quantity);
+        return row->quantity != Q_NONE && row->channel == channel && row->quantity == quantity;
 }

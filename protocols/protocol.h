@@ -25,16 +25,25 @@ enum meter_state {
 };
 extern const char *const meter_state_names[METER_STATE_COUNT];
 
+/* What the layers above know of the time, for meters that ask; they renew it before calling the protocol. */
+struct session_clock {
+        bool known;
+        int64_t utc_minus_now_ms;       /* UTC in ms since the epoch = now_ms + this */
+        int32_t zone_offset_s;          /* local time = UTC + this */
+};
+
 struct session_config {
         const struct profile *profile;  /* borrowed; NULL: not known yet */
-        uint32_t baud;                  /* 0: find out */
+        uint32_t baud;                  /* where to begin; 0: no opinion. Others are tried when nothing answers */
         uint32_t poll_ms;
         uint32_t stale_after_ms;
         bool listen_only;               /* never transmit */
+        bool has_speed;                 /* the port is a serial one whose speed can be set */
 };
 
 /* Begins every protocol's state; the layers above read it, only the protocol writes it. */
 struct session {
+        struct session_clock clock;     /* written by the layers above */
         enum meter_state state;
         const char *reason;             /* why it is in that state; static text */
         uint32_t baud_wanted;           /* speed the port should have now, 0: no opinion */
@@ -59,7 +68,7 @@ struct session_output {
 struct protocol_counter {
         const char *name;               /* JSON key and metric label */
         bool is_error;                  /* shown as metergate_frame_errors_total{reason=name} */
-        bool is_withheld;               /* counts moments kept back: metergate_readings_withheld_total{reason=name} */
+        bool is_withheld;               /* counts values kept back: metergate_readings_withheld_total{reason=name} */
 };
 
 struct protocol {

@@ -1,6 +1,7 @@
 /* What one moment brought: the values that a meter sent within a short window. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CHANNELS_MAX 8   /* channel 0 (the plain keys) and seven named ones; the largest known meter names four */
@@ -18,3 +19,6 @@ struct report {
         unsigned count;
         struct reading readings[READINGS_MAX];
 };
+
+/* Adds a reading in place of one of the same channel and quantity. False when there is no room. */
+bool report_set(struct report *report, struct reading reading);

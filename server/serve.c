@@ -17,6 +17,7 @@
 #include "meters/fleet.h"
 
 #define DEFAULT_CONFIG "/etc/metergate/metergate.yaml"
+#define DEFAULT_STATE "/var/lib/metergate"
 
 struct gateway {
         struct config *config;
@@ -151,6 +152,15 @@ static void log_warnings(const struct config *c) {
                 log_warning("%s", c->warnings[i]);
 }
 
+/* Where systemd lets us keep things; a gateway that is not its service uses the same folder if it may. */
+static const char *state_directory(void) {
+        const char *given = getenv("STATE_DIRECTORY");
+
+        if (given)
+                return given;
+        return access(DEFAULT_STATE, W_OK) == 0 ? DEFAULT_STATE : NULL;
+}
+
 /* ---- the whole ---- */
 
 static int start_parts(struct gateway *g, sd_event *event) {
@@ -161,7 +171,7 @@ static int start_parts(struct gateway *g, sd_event *event) {
         r = watch_signals(g, event);
         if (r < 0)
                 return r;
-        r = fleet_new(event, &g->fleet);
+        r = fleet_new(event, g->config_path ? state_directory() : NULL, &g->fleet);
         if (r < 0)
                 return r;
         fleet_on_change(g->fleet, notify_status, g);

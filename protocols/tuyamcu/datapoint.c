@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "protocols/tuyamcu/layout.h"
+
 enum { UNIT_HEADER_SIZE = 4 };  /* id, type, length (16 bit, big-endian) */
 
 /* Types bool, value, enum and bitmap with 1 to 4 bytes are unsigned, only a value of 4 bytes is signed.
@@ -96,17 +98,31 @@ static bool apply_sign(const struct profile_datapoint *row, const struct tuya_di
         return true;
 }
 
-static bool set_reading(struct report *report, struct reading reading) {
-        for (unsigned i = 0; i < report->count; i++)
-                if (report->readings[i].channel == reading.channel &&
-                    report->readings[i].quantity == reading.quantity) {
-                        report->readings[i] = reading;
-                        return true;
-                }
-        if (report->count == READINGS_MAX)
-                return false;
-        report->readings[report->count++] = reading;
-        return true;
+/* A negative number of 32 bits that went through an unsigned division by ten: 2^32 / 10 is 429496730. No power comes
+ * near without it. */
+static int64_t undo_wrap(const struct profile_datapoint *row, int64_t number) {
+        bool is_wrapped = row->quantity == Q_POWER && number >= 429346730 && number <= 429496730;
+
+        return is_wrapped ? number - 429496730 : number;
+}
+
+/* Readings of a raw value; a power whose direction is not known yet is left out. */
+static unsigned map_layout(const struct profile_datapoint *row, const struct tuya_directions *dir,
+                           const struct tuya_datapoint *d, struct report *report) {
+        struct report own = { .count = 0 };
+        unsigned count = 0;
+
+        if (d->type != DATAPOINT_RAW)
+                return 0;
+        tuya_layout_map(row, d->value, d->id, &own, NULL);
+        for (unsigned i = 0; i < own.count; i++) {
+                struct reading *r = &own.readings[i];
+
+                if (r->quantity == Q_POWER && !apply_sign(row, dir, &r->value))
+                        continue;
+                count += report_set(report, *r);
+        }
+        return count;
 }
 
 unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_directions *dir,
@@ -114,11 +130,15 @@ unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_dir
         const struct profile_datapoint *row = profile_datapoint(profile, d->id);
         int64_t value;
 
-        if (!row || row->quantity == Q_NONE || !d->numeric)
+        if (!row || row->is_increment)
                 return 0;
-        if (!scale(d->number, row, &value) || !apply_sign(row, dir, &value))
+        if (row->layout != LAYOUT_NONE)
+                return map_layout(row, dir, d, report);
+        if (row->quantity == Q_NONE || !d->numeric)
                 return 0;
-        return set_reading(report, (struct reading) {
+        if (!scale(undo_wrap(row, d->number), row, &value) || !apply_sign(row, dir, &value))
+                return 0;
+        return report_set(report, (struct reading) {
                 .value = value, .origin = d->id, .channel = row->channel, .quantity = row->quantity,
         });
 }

@@ -18,11 +18,39 @@ enum tuya_command {
         TUYA_PRODUCT = 0x01,
         TUYA_MODE = 0x02,
         TUYA_NETWORK_STATE = 0x03,
+        TUYA_RESET_WIFI = 0x04,
+        TUYA_SELECT_PAIRING = 0x05,
         TUYA_SET = 0x06,
         TUYA_REPORT = 0x07,
         TUYA_QUERY = 0x08,
+        TUYA_GMT_TIME = 0x0c,
+        TUYA_WIFI_TEST = 0x0e,
+        TUYA_FREE_MEMORY = 0x0f,
+        TUYA_LOCAL_TIME = 0x1c,
+        TUYA_WEATHER = 0x20,
+        TUYA_WEATHER_DATA = 0x21,
         TUYA_REPORT_SYNC = 0x22,
         TUYA_REPORT_SYNC_ANSWER = 0x23,
+        TUYA_SIGNAL = 0x24,
+        TUYA_STOP_HEARTBEAT = 0x25,
+        TUYA_NETWORK_STATUS = 0x2b,
+        TUYA_CONNECTION_TEST = 0x2c,
+        TUYA_MAC = 0x2d,
+        TUYA_EXTENDED = 0x34,
+        TUYA_FEATURES = 0x37,
+        TUYA_DP_CACHE = 0x90,
+};
+
+/* The low-power set of battery devices: the same frame, other numbers. 01 is the product here too. */
+enum tuya_low_power_command {
+        TUYA_LOW_STATE = 0x02,
+        TUYA_LOW_RESET_WIFI = 0x03,
+        TUYA_LOW_SELECT_PAIRING = 0x04,
+        TUYA_LOW_REPORT = 0x05,
+        TUYA_LOW_LOCAL_TIME = 0x06,
+        TUYA_LOW_RECORD = 0x08,
+        TUYA_LOW_SIGNAL = 0x0b,
+        TUYA_LOW_DP_CACHE = 0x10,
 };
 
 struct tuya_frame {

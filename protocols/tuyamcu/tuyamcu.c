@@ -17,6 +17,7 @@ static const struct protocol_counter counters[TUYA_COUNTER_COUNT + 1] = {
         [TUYA_WITHHELD_STARTING] = { "starting", false, true },
         [TUYA_WITHHELD_RESTART] = { "restart", false, true },
         [TUYA_WITHHELD_UNCONFIRMED] = { "unconfirmed", false, true },
+        [TUYA_WITHHELD_DIRECTION] = { "direction", false, true },
 };
 _Static_assert((int) TUYA_COUNTER_COUNT <= SESSION_COUNTERS_MAX, "counters");
 
@@ -26,7 +27,7 @@ static void origin_name(uint16_t origin, char *buf, size_t size) {
 
 const struct protocol tuyamcu_protocol = {
         .name = "tuyamcu",
-        .bauds = (const uint32_t[]) { 9600, 115200, 0 },
+        .bauds = (const uint32_t[]) { 9600, 115200, 38400, 0 },
         .default_poll_ms = 10000,
         .min_poll_ms = 1000,
         .max_poll_ms = 300000,

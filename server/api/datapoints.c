@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/decoded.h"
 #include "api/view.h"
+#include "base/decimal.h"
 
 /* A string comes as text for people and as bytes, because its text need not be valid UTF-8. */
 static void put_raw(struct json_writer *w, const struct datapoint *d) {
@@ -32,20 +34,59 @@ static void put_type(struct json_writer *w, const struct datapoint *d) {
         }
 }
 
+/* Raw value times the row's scale, exact: its divisor divides a power of ten. */
+static void put_scaled(struct json_writer *w, const struct profile_datapoint *row, int64_t number) {
+        int64_t power = 1, value;
+        unsigned places = 0;
+
+        while (power % row->scale_den != 0) {
+                if (places++ == DECIMAL_PLACES_MAX)
+                        return;
+                power *= 10;
+        }
+        if (__builtin_mul_overflow(number, row->scale_num, &value) ||
+            __builtin_mul_overflow(value, power / row->scale_den, &value))
+                return;
+        json_put_decimal(w, "value", value, places);
+}
+
+/* What a row says of values that are no readings. */
+static void put_remarks(struct json_writer *w, const struct profile_datapoint *row, const struct datapoint *d) {
+        bool is_whole = d->length <= DATAPOINT_BYTES_MAX;
+
+        if (row->quantity == Q_NONE && d->numeric && (row->unit[0] || row->scale_num != row->scale_den))
+                put_scaled(w, row, d->number);
+        if (row->layout != LAYOUT_NONE)
+                json_put_string(w, "layout", datapoint_layout_names[row->layout]);
+        if (d->type == DATAPOINT_RAW && is_whole)
+                decoded_put(w, row, span_of(d->bytes, d->length));
+        if (row->is_increment)
+                json_put_bool(w, "increment", true);
+        if (row->danger != DANGER_NONE)
+                json_put_string(w, "danger", datapoint_danger_names[row->danger]);
+}
+
 static void put_meaning(struct json_writer *w, const struct profile *profile, const struct datapoint *d) {
         const struct profile_datapoint *row = NULL;
         const struct quantity_info *quantity = NULL;
+        const char *channel = NULL, *unit = NULL;
 
         if (profile && d->id <= UINT8_MAX)
                 row = profile_datapoint(profile, (uint8_t) d->id);
         if (row && row->quantity < Q_COUNT)
                 quantity = &quantity_catalogue[row->quantity];
+        if (row)
+                channel = profile->channels[row->channel];
+        if (row)
+                unit = quantity ? quantity->unit : row->unit;
         json_put_bool(w, "mapped", row != NULL);
         json_put_string(w, "name", row ? view_text_or_null(row->name) : NULL);
         json_put_string(w, "quantity", quantity ? quantity->key : NULL);
-        json_put_string(w, "channel", quantity ? view_text_or_null(profile->channels[row->channel]) : NULL);
-        json_put_string(w, "unit", quantity ? view_text_or_null(quantity->unit) : NULL);
+        json_put_string(w, "channel", channel ? view_text_or_null(channel) : NULL);
+        json_put_string(w, "unit", unit ? view_text_or_null(unit) : NULL);
         json_put_string(w, "evidence", row ? profile_evidence_names[row->evidence] : NULL);
+        if (row)
+                put_remarks(w, row, d);
 }
 
 static void put_datapoint(struct json_writer *w, const struct profile *profile, const struct datapoint *d,

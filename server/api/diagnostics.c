@@ -91,6 +91,22 @@ static void put_counters(struct json_writer *w, const struct meter *m) {
         json_object_end(w);
 }
 
+/* factor: how many times too large the power is. */
+static void put_plausibility(struct json_writer *w, const struct meter *m) {
+        const struct plausibility *p = meter_plausibility(m);
+
+        json_object_begin(w, "plausibility");
+        if (p->found == POWER_FITS) {
+                json_put_null(w, "power_scale_mismatch");
+        } else {
+                json_object_begin(w, "power_scale_mismatch");
+                json_put_string(w, "channel", view_text_or_null(meter_series(m)->channels[p->channel]));
+                json_put_decimal(w, "factor", p->found == POWER_TEN_TIMES_HIGH ? 100 : 1, 1);
+                json_object_end(w);
+        }
+        json_object_end(w);
+}
+
 static void put_latency(struct json_writer *w, const struct session *s) {
         json_object_begin(w, "latency");
         if (s->latency_count > 0) {
@@ -120,6 +136,7 @@ int api_diagnostics(void *userdata, const struct request *request, struct reply 
         put_link(&w, m);
         put_framing(&w, meter_framer(m));
         put_counters(&w, m);
+        put_plausibility(&w, m);
         put_latency(&w, meter_session(m));
         json_put_uint(&w, "frames_logged", meter_frames(m)->total);
         json_object_end(&w);

@@ -13,6 +13,15 @@ static void put_reading(struct json_writer *w, const struct meter *m, const stru
         json_object_end(w);
 }
 
+static void put_notices(struct json_writer *w, const struct meter *m) {
+        char text[METER_NOTICE_MAX];
+
+        json_array_begin(w, "notices");
+        for (unsigned i = 0; meter_notice(m, i, text); i++)
+                json_put_string(w, NULL, text);
+        json_array_end(w);
+}
+
 static void put_meter(struct json_writer *w, const struct meter *m, uint64_t now_ms) {
         const struct meter_config *config = meter_config(m);
         const struct session *session = meter_session(m);
@@ -28,6 +37,7 @@ static void put_meter(struct json_writer *w, const struct meter *m, uint64_t now
         view_put_last_reading(w, m, now_ms);
         json_put_string(w, "reason", session->reason);
         json_put_string(w, "hint", session->hint);
+        put_notices(w, m);
         json_object_begin(w, "readings");
         for (unsigned i = 0; i < set->count; i++)
                 put_reading(w, m, &set->items[i], now_ms);

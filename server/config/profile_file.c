@@ -1,6 +1,7 @@
 #include "config/profile_file.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,15 +147,28 @@ static bool names_key(const struct profile *p, const char *protocol, const char 
         return false;
 }
 
+/* Whether the key stands in the file as a word of its own. */
+static bool text_has_word(const struct embedded_file *f, const char *key, size_t len) {
+        const unsigned char *at = f->data, *end = f->data + f->len;
+
+        while ((at = memmem(at, (size_t) (end - at), key, len))) {
+                if ((at == f->data || !isalnum(at[-1])) && (at + len == end || !isalnum(at[len])))
+                        return true;
+                at++;
+        }
+        return false;
+}
+
 const struct profile *profile_for_product_key(const char *protocol, const char *key) {
         struct config_error error;
+        size_t len = strlen(key);
 
         list_builtins();
-        if (!*key)
+        if (len == 0 || len > PRODUCT_KEY_MAX)
                 return NULL;
         for (struct builtin *b = builtins; b < builtins + n_builtins; b++) {
-                /* Only a profile that may be the one is parsed: the others never cost memory. */
-                if (!b->profile && memmem(b->file->data, b->file->len, key, strlen(key)))
+                /* Only a profile that may be the one is parsed: the others cost neither time nor memory. */
+                if (!b->profile && text_has_word(b->file, key, len))
                         profile_parse(b->file->name, (const char *) b->file->data, b->file->len, &b->profile, &error);
                 if (b->profile && names_key(b->profile, protocol, key))
                         return b->profile;

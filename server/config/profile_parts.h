@@ -1,10 +1,19 @@
-/* What the two halves of the profile reader share. */
+/* What the parts of the profile reader share. */
 #pragma once
 
 #include "config/schema.h"
 #include "protocols/profile.h"
 
-/* The fields of a profile; their base is a struct profile with room for PROFILE_DATAPOINTS_MAX rows. */
+/* The fields of a profile; their base is a struct profile with room for PROFILE_DATAPOINTS_MAX rows, which is the
+ * walk's user as well. */
 extern const struct schema_row profile_fields[];
 
 #define PROFILE_DATAPOINTS_MAX 255  /* each id once */
+
+/* The rows below "datapoints". */
+extern const struct schema_row profile_datapoint_fields[];
+int profile_read_datapoints(struct schema_walk *w, const yaml_node_t *node, void *target);
+
+int profile_read_evidence(struct schema_walk *w, const yaml_node_t *node, unsigned *ret);
+/* Index of a named channel, -ENOENT when the profile has none of that name. */
+int profile_find_channel(const struct profile *p, const char *name);

@@ -8,19 +8,24 @@
 
 struct fleet {
         sd_event *event;         /* borrowed */
+        struct speed_memory *speeds;
         unsigned count;
         struct meter *meters[METERS_MAX];
         void (*changed)(void *userdata);
         void *changed_userdata;
 };
 
-int fleet_new(sd_event *event, struct fleet **ret) {
-        struct fleet *f = calloc(1, sizeof *f);
+int fleet_new(sd_event *event, const char *state_directory, struct fleet **ret) {
+        CLEANUP(fleet_freep) struct fleet *f = calloc(1, sizeof *f);
+        int r;
 
         if (!f)
                 return -ENOMEM;
         f->event = event;
-        *ret = f;
+        r = speed_memory_new(state_directory, &f->speeds);
+        if (r < 0)
+                return r;
+        *ret = TAKE(f);
         return 0;
 }
 
@@ -29,6 +34,7 @@ struct fleet *fleet_free(struct fleet *f) {
                 return NULL;
         for (unsigned i = 0; i < f->count; i++)
                 meter_free(f->meters[i]);
+        speed_memory_free(f->speeds);
         free(f);
         return NULL;
 }
@@ -51,7 +57,7 @@ static int create_new_ones(struct fleet *f, const struct config *config, struct 
 
                 if (find_equal(f, &config->meters[i]))
                         continue;
-                r = meter_new(f->event, &config->meters[i], &created[i]);
+                r = meter_new(f->event, &config->meters[i], f->speeds, &created[i]);
                 if (r < 0)
                         return r;
                 meter_on_change(created[i], f->changed, f->changed_userdata);

@@ -8,7 +8,8 @@
 
 struct fleet;
 
-int fleet_new(sd_event *event, struct fleet **ret);
+/* state_directory: where meters' speeds are remembered; NULL: nowhere. */
+int fleet_new(sd_event *event, const char *state_directory, struct fleet **ret);
 struct fleet *fleet_free(struct fleet *f);
 static inline void fleet_freep(struct fleet **f) { fleet_free(*f); }
 

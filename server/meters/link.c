@@ -40,6 +40,7 @@ struct link {
         struct resolver *resolver;
         sd_event_source *io, *timer, *watch;
         uint64_t retry_ms;
+        unsigned attempts;           /* a host with several addresses: each attempt takes the next one */
         int last_error;              /* already logged */
         char error[96];
         uint64_t opens, read_bytes, written_bytes, write_errors;
@@ -190,6 +191,7 @@ static void come_up(struct link *l) {
         l->watch = sd_event_source_disable_unref(l->watch);
         (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
         l->stage = STAGE_OPEN;
+        l->attempts = 0;
         l->opens++;
         l->error[0] = '\0';
         l->last_error = 0;
@@ -227,6 +229,17 @@ static void open_tcp(struct link *l) {
         (void) arm_timer(l, RESOLVE_POLL_MS);
 }
 
+static const struct addrinfo *pick_address(const struct addrinfo *list, unsigned attempt) {
+        const struct addrinfo *a = list;
+        unsigned n = 0;
+
+        for (; a; a = a->ai_next)
+                n++;
+        for (a = list, n = attempt % n; n > 0; n--)
+                a = a->ai_next;
+        return a;
+}
+
 static void continue_resolving(struct link *l) {
         const struct addrinfo *address;
         int r = resolver_result(l->resolver, &address);
@@ -235,8 +248,10 @@ static void continue_resolving(struct link *l) {
                 (void) arm_timer(l, RESOLVE_POLL_MS);
                 return;
         }
-        if (r == 0)
+        if (r == 0) {
+                address = pick_address(address, l->attempts++);
                 r = port_open_tcp(address->ai_addr, address->ai_addrlen, &l->port);
+        }
         l->resolver = resolver_free(l->resolver);
         if (r == 0)
                 r = sd_event_add_io(l->event, &l->io, l->port.fd, EPOLLOUT, on_connected, l);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -19,11 +20,13 @@ struct meter {
         const struct protocol *protocol;
         const struct profile *profile;      /* borrowed from the configuration or the catalogue */
         struct link *link;
+        struct speed_memory *speeds;        /* borrowed */
         sd_event_source *timer;
         struct session *session;
         struct framer framer;
         struct frame_log frames;
         struct series_set series;
+        struct plausibility plausibility;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t last_byte_ms;
         bool has_reading;
@@ -62,6 +65,7 @@ static void use_profile(struct meter *m, const struct profile *profile) {
         m->profile = profile;
         m->protocol->set_profile(m->session, profile);
         series_set_init(&m->series, profile);
+        m->plausibility = (struct plausibility) { 0 };
         m->has_reading = false;
 }
 
@@ -128,6 +132,13 @@ static bool is_within_limits(const struct meter_config *c, const struct reading 
         return !limit->set || (r->value >= limit->min && r->value <= limit->max);
 }
 
+static void check_plausibility(struct meter *m, const struct report *report) {
+        char text[METER_NOTICE_MAX];
+
+        if (plausibility_take(&m->plausibility, report) && meter_notice(m, 0, text))
+                log_warning("meter %s: %s", m->config->id, text);
+}
+
 static void accept_report(struct meter *m, struct report *report) {
         unsigned kept = 0;
 
@@ -145,6 +156,7 @@ static void accept_report(struct meter *m, struct report *report) {
         series_set_apply(&m->series, report, m->protocol->origin_name);
         m->has_reading = true;
         m->last_reading_ms = report->at_ms;
+        check_plausibility(m, report);
 }
 
 /* ---- bytes ---- */
@@ -188,6 +200,29 @@ static void follow_baud(struct meter *m) {
                             (unsigned) baud, strerror(-r));
 }
 
+/* Only a meter that answers shows that its speed is right. */
+static void remember_baud(struct meter *m) {
+        struct link_info info = link_info(m->link);
+
+        if (m->session->state == METER_ONLINE && info.open && info.baud != 0)
+                speed_memory_put(m->speeds, m->config->id, info.baud);
+}
+
+/* For meters that ask for the time. */
+static void set_clock(struct meter *m, uint64_t now_ms) {
+        struct session_clock *clock = &m->session->clock;
+        int64_t utc_ms;
+        time_t utc_s;
+        struct tm local;
+
+        clock->known = clock_to_utc_ms(now_ms, &utc_ms);
+        if (!clock->known)
+                return;
+        utc_s = (time_t) (utc_ms / 1000);
+        clock->utc_minus_now_ms = utc_ms - (int64_t) now_ms;
+        clock->zone_offset_s = localtime_r(&utc_s, &local) ? (int32_t) local.tm_gmtoff : 0;
+}
+
 static void arm(struct meter *m, uint64_t next_ms) {
         if (framer_pending(&m->framer) > 0 && m->last_byte_ms + m->protocol->silence_ms < next_ms)
                 next_ms = m->last_byte_ms + m->protocol->silence_ms;
@@ -214,6 +249,7 @@ static void pump(struct meter *m, uint64_t now_ms) {
                         break;
         }
         follow_baud(m);
+        remember_baud(m);
         note_state(m, now_ms);
         arm(m, out.next_ms);
 }
@@ -224,12 +260,14 @@ static void on_opened(void *userdata) {
         struct meter *m = userdata;
         uint64_t now_ms = clock_now_ms();
 
+        set_clock(m, now_ms);
         m->protocol->start(m->session, &(struct session_config) {
                 .profile = m->profile,
                 .baud = m->config->baud,
                 .poll_ms = m->config->poll_ms,
                 .stale_after_ms = m->config->stale_after_ms,
                 .listen_only = m->config->role == ROLE_LISTEN,
+                .has_speed = link_info(m->link).baud != 0,
         }, now_ms);
         follow_baud(m);
         pump(m, now_ms);
@@ -248,6 +286,7 @@ static void on_received(void *userdata, const uint8_t *data, size_t len) {
         struct meter *m = userdata;
         uint64_t now_ms = clock_now_ms();
 
+        set_clock(m, now_ms);
         give_up_part_frame(m, now_ms);
         m->last_byte_ms = now_ms;
         while (len > 0) {
@@ -261,8 +300,11 @@ static void on_received(void *userdata, const uint8_t *data, size_t len) {
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        uint64_t now_ms = clock_now_ms();
+
         (void) source, (void) usec;
-        pump(userdata, clock_now_ms());
+        set_clock(userdata, now_ms);
+        pump(userdata, now_ms);
         return 0;
 }
 
@@ -276,6 +318,7 @@ static int create_parts(struct meter *m, sd_event *event) {
         if (!m->session)
                 return -ENOMEM;
         m->session->reason = "the port is not open yet";
+        m->session->baud_wanted = speed_memory_get(m->speeds, m->config->id);
         r = sd_event_add_time(event, &m->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_US, on_timer, m);
         if (r < 0)
                 return r;
@@ -286,7 +329,7 @@ static int create_parts(struct meter *m, sd_event *event) {
                         &m->link);
 }
 
-int meter_new(sd_event *event, const struct meter_config *config, struct meter **ret) {
+int meter_new(sd_event *event, const struct meter_config *config, struct speed_memory *speeds, struct meter **ret) {
         CLEANUP(meter_freep) struct meter *m = NULL;
         int r;
 
@@ -294,6 +337,7 @@ int meter_new(sd_event *event, const struct meter_config *config, struct meter *
         if (!m)
                 return -ENOMEM;
         m->config = config;
+        m->speeds = speeds;
         m->protocol = config->protocol;
         framer_init(&m->framer, m->protocol->frame_check);
         r = create_parts(m, event);
@@ -316,7 +360,11 @@ struct meter *meter_free(struct meter *m) {
 }
 
 int meter_start(struct meter *m) {
-        return link_start(m->link, m->config->baud != 0 ? m->config->baud : m->protocol->bauds[0]);
+        uint32_t baud = m->session->baud_wanted;
+
+        if (baud == 0)
+                baud = m->config->baud != 0 ? m->config->baud : m->protocol->bauds[0];
+        return link_start(m->link, baud);
 }
 
 void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *userdata) {
@@ -387,6 +435,19 @@ bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms) {
         if (!m->has_reading)
                 return false;
         *ret_at_ms = m->last_reading_ms;
+        return true;
+}
+
+const struct plausibility *meter_plausibility(const struct meter *m) {
+        return &m->plausibility;
+}
+
+bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]) {
+        const struct plausibility *p = &m->plausibility;
+
+        if (i > 0 || p->found == POWER_FITS)
+                return false;
+        plausibility_describe(p, m->series.channels[p->channel], buf, METER_NOTICE_MAX);
         return true;
 }
 

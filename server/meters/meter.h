@@ -9,11 +9,14 @@
 #include "config/config.h"
 #include "meters/frame_log.h"
 #include "meters/link.h"
+#include "meters/plausibility.h"
 #include "meters/series.h"
+#include "meters/speed_memory.h"
 #include "protocols/framer.h"
 #include "protocols/protocol.h"
 
 #define METER_TRANSITIONS_MAX 16  /* state changes kept for /diagnostics */
+#define METER_NOTICE_MAX 256      /* bytes of a notice with its end */
 
 struct meter_transition {
         uint64_t at_ms;
@@ -23,8 +26,8 @@ struct meter_transition {
 
 struct meter;
 
-/* config is borrowed and must outlive the meter, or be replaced with meter_set_config. */
-int meter_new(sd_event *event, const struct meter_config *config, struct meter **ret);
+/* config is borrowed and must outlive the meter, or be replaced with meter_set_config; speeds is borrowed too. */
+int meter_new(sd_event *event, const struct meter_config *config, struct speed_memory *speeds, struct meter **ret);
 struct meter *meter_free(struct meter *m);
 static inline void meter_freep(struct meter **m) { meter_free(*m); }
 
@@ -54,3 +57,8 @@ bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms);
 
 /* Readings that were not published, by reason, for metrics; false past the last. */
 bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, uint64_t *ret_count);
+
+const struct plausibility *meter_plausibility(const struct meter *m);
+
+/* What the owner should look into although the meter delivers, one sentence each; false past the last. */
+bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]);

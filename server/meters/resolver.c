@@ -49,7 +49,7 @@ int resolver_new(const char *host, const char *port, struct resolver **ret) {
                 return -ENOMEM;
         r->host = strdup(host);
         r->port = strdup(port);
-        r->hints = (struct addrinfo) { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+        r->hints = (struct addrinfo) { .ai_socktype = SOCK_STREAM };
         r->request = (struct gaicb) { .ar_name = r->host, .ar_service = r->port, .ar_request = &r->hints };
         list[0] = &r->request;
         if (!r->host || !r->port || getaddrinfo_a(GAI_NOWAIT, list, 1, &quiet) != 0) {

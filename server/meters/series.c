@@ -10,9 +10,11 @@ const char *const value_source_names[] = {
         [SOURCE_RESTORED] = "restored",
 };
 
-/* Which quantities a channel has: measured by the profile, or derivable from those. */
+/* Which quantities a channel has: measured by the profile, or derivable from those. Of what only a layout brings,
+ * one length of it may be without: such a one is derived until it has been measured. */
 struct channel_plan {
         bool measured[Q_COUNT];
+        bool certain[Q_COUNT];
         bool derived[Q_COUNT];
 };
 
@@ -21,8 +23,12 @@ static struct channel_plan plan_channel(const struct profile *p, unsigned channe
         bool has_va;
 
         for (unsigned i = 0; i < p->n_datapoints; i++)
-                if (p->datapoints[i].channel == channel && p->datapoints[i].quantity != Q_NONE)
-                        plan.measured[p->datapoints[i].quantity] = true;
+                for (unsigned q = 0; q < Q_COUNT; q++) {
+                        bool brings = profile_row_brings(&p->datapoints[i], channel, q);
+
+                        plan.measured[q] |= brings;
+                        plan.certain[q] |= brings && p->datapoints[i].layout == LAYOUT_NONE;
+                }
         plan.derived[Q_APPARENT_POWER] = plan.measured[Q_VOLTAGE] && plan.measured[Q_CURRENT];
         has_va = plan.derived[Q_APPARENT_POWER] || plan.measured[Q_APPARENT_POWER];
         plan.derived[Q_POWER_FACTOR] = has_va && plan.measured[Q_POWER];
@@ -50,10 +56,10 @@ void series_set_init(struct series_set *s, const struct profile *profile) {
                 struct channel_plan plan = plan_channel(profile, c);
 
                 for (unsigned q = 0; q < Q_COUNT; q++)
-                        if (plan.measured[q])
-                                add_series(s, c, q, SOURCE_MEASURED);
-                        else if (plan.derived[q])
+                        if (plan.derived[q] && !plan.certain[q])
                                 add_series(s, c, q, SOURCE_DERIVED);
+                        else if (plan.measured[q])
+                                add_series(s, c, q, SOURCE_MEASURED);
         }
 }
 
@@ -154,14 +160,27 @@ static void derive_reactive_power(struct series_set *s, unsigned channel) {
         set_derived(var, square > 0 ? square_root(square) : 0, older(p, va), "apparent and power");
 }
 
+/* The length of raw data on the wire may bring more than the profile could promise: that becomes a series when it
+ * comes. A meter without a profile has none. */
+static struct series *find_or_add(struct series_set *s, unsigned channel, unsigned quantity) {
+        struct series *item = find(s, channel, quantity);
+
+        if (!item && s->count > 0 && channel < s->n_channels) {
+                add_series(s, channel, quantity, SOURCE_MEASURED);
+                item = find(s, channel, quantity);
+        }
+        return item;
+}
+
 void series_set_apply(struct series_set *s, const struct report *report,
                       void (*origin_name)(uint16_t origin, char *buf, size_t size)) {
         for (unsigned n = 0; n < report->count; n++) {
                 const struct reading *r = &report->readings[n];
-                struct series *item = find(s, r->channel, r->quantity);
+                struct series *item = find_or_add(s, r->channel, r->quantity);
 
-                if (!item || item->source != SOURCE_MEASURED)
+                if (!item || (item->source != SOURCE_MEASURED && item->source != SOURCE_DERIVED))
                         continue;
+                item->source = SOURCE_MEASURED;
                 item->known = true;
                 item->value = r->value;
                 item->at_ms = report->at_ms;

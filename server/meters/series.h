@@ -35,7 +35,8 @@ struct series_set {
         unsigned n_channels;
         char channels[CHANNELS_MAX][CHANNEL_NAME_MAX + 1];  /* [0] is "" */
         unsigned count;
-        struct series items[SERIES_MAX];  /* plain ones first, then by channel; catalogue order within */
+        struct series items[SERIES_MAX];  /* plain ones first, then by channel, catalogue order within;
+                                              * late comers at the end */
 };
 
 /* Which series a meter of this profile has (NULL: none): those it maps and those that can be derived from them. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/decoded.h"
 #include "base/cleanup.h"
 #include "config/profile_file.h"
 #include "protocols/tuyamcu/frame.h"
@@ -30,7 +31,7 @@ static void put_unknown_type(struct json_writer *w, unsigned type) {
         json_put_string(w, "type", text);
 }
 
-static void put_datapoint(struct json_writer *w, const struct tuya_datapoint *d) {
+static void put_datapoint(struct json_writer *w, const struct profile *profile, const struct tuya_datapoint *d) {
         json_object_begin(w, NULL);
         json_put_uint(w, "dp", d->id);
         if (d->type < DATAPOINT_TYPE_COUNT)
@@ -46,6 +47,8 @@ static void put_datapoint(struct json_writer *w, const struct tuya_datapoint *d)
                 else
                         json_put_hex(w, "hex", d->value.data, d->value.len);
         }
+        if (d->type == DATAPOINT_RAW)
+                decoded_put(w, profile_datapoint(profile, d->id), d->value);
         json_object_end(w);
 }
 
@@ -81,7 +84,7 @@ static void put_datapoints(struct decode_tuyamcu *d, struct span units, struct j
 
         json_array_begin(w, "datapoints");
         while ((r = tuya_datapoint_next(units, &offset, &unit, &truncation)) > 0)
-                put_datapoint(w, &unit);
+                put_datapoint(w, d->profile, &unit);
         if (r < 0)
                 put_truncation(w, &truncation);
         json_array_end(w);

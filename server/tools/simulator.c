@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "tools/circuits.h"
 #include "tools/random.h"
 #include "tools/trace_file.h"
 
@@ -23,6 +24,8 @@ enum {
         TIMER_ACCURACY_US = 20000,
         READ_MAX = 512,
 };
+
+#define UNKNOWN_PRODUCT "simulated0000000"
 
 struct simulator {
         struct simulator_options options;
@@ -38,7 +41,12 @@ struct simulator {
         uint64_t replug_ms;             /* TUYA_MCU_NEVER: it is plugged in */
         bool linked;                    /* the link at link_path is ours */
         bool fixed;                     /* load is what somebody set */
+        bool was_ready;
+        bool has_told;                  /* expected has been told */
         struct load load;
+        struct circuits circuits;
+        struct measured series;         /* those that it has */
+        struct measured expected;
 };
 
 static void tell(const struct simulator *s, const char *what, const void *data, size_t len) {
@@ -170,15 +178,9 @@ static int64_t local_time_ms(void) {
         return ((int64_t) ts.tv_sec + tm.tm_gmtoff) * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int32_t rounded(int64_t value, int64_t part) {
-        int64_t v = (value + (value < 0 ? -part / 2 : part / 2)) / part;
-
-        return v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : (int32_t) v;
-}
-
-static void update_load(struct simulator *s, uint64_t now_ms) {
-        char error[TRACE_ERROR_MAX];
+static void follow_load(struct simulator *s, uint64_t now_ms) {
         unsigned speed = s->options.speed > 0 ? s->options.speed : 1;
+        char error[TRACE_ERROR_MAX];
 
         if (!s->fixed && s->trace && trace_at(s->trace, (now_ms - s->started_ms) * speed, &s->load, error) < 0) {
                 log_error("%s", error);
@@ -187,11 +189,46 @@ static void update_load(struct simulator *s, uint64_t now_ms) {
         } else if (!s->fixed && !s->trace) {
                 load_curve_at(s->options.mcu.seed, local_time_ms(), &s->load);
         }
-        tuya_mcu_set_load(&s->mcu, &(struct tuya_mcu_values) {
-                .voltage_dv = rounded(s->load.voltage_mv, 100),
-                .current_ma = rounded(s->load.current_ma, 1),
-                .power_dw = rounded(s->load.power_mw, 100),
-        });
+}
+
+/* The series that it has, with their values. */
+static void take_values(struct simulator *s, struct measured *ret) {
+        *ret = s->series;
+        for (unsigned channel = 0; channel < CHANNELS_MAX; channel++)
+                for (unsigned quantity = 0; quantity < Q_COUNT; quantity++)
+                        if (ret->has[channel][quantity])
+                                ret->value[channel][quantity] = s->circuits.now.value[channel][quantity];
+}
+
+static void tell_expected(struct simulator *s, const struct measured *expected) {
+        if (!s->fixed || !s->options.expect)
+                return;
+        if (s->has_told && memcmp(&s->expected, expected, sizeof *expected) == 0)
+                return;
+        s->expected = *expected;
+        s->has_told = true;
+        s->options.expect(s->options.userdata, expected);
+}
+
+static void update_load(struct simulator *s, uint64_t now_ms) {
+        struct tuya_points points;
+        struct measured values;
+
+        follow_load(s, now_ms);
+        circuits_update(&s->circuits, now_ms, &s->load);
+        take_values(s, &values);
+        tuya_points_round(s->options.profile, s->options.phase_form, &values);
+        tuya_points_put(s->options.profile, s->options.phase_form, &values, &points);
+        tuya_mcu_set_load(&s->mcu, &points);
+        tell_expected(s, &values);
+}
+
+static void tell_ready(struct simulator *s) {
+        if (s->was_ready || !s->mcu.measured)
+                return;
+        s->was_ready = true;
+        if (s->options.ready)
+                s->options.ready(s->options.userdata);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -244,6 +281,7 @@ static int run(struct simulator *s) {
         replug(s, now_ms);
         update_load(s, now_ms);
         tuya_mcu_run(&s->mcu, now_ms);
+        tell_ready(s);
         send_noise(s, now_ms);
         flush_output(s, now_ms);
         /* A peer that claims the terminal for itself leaves that mark behind, because the terminal stays open here,
@@ -326,10 +364,34 @@ int simulator_set_product(struct simulator *s, const char *key) {
         return r;
 }
 
+/* Told anew in any case, so that whoever asked has an answer to wait for. */
+static void change_load(struct simulator *s, bool fixed) {
+        s->fixed = fixed;
+        s->has_told = false;
+        update_load(s, clock_now_ms());
+}
+
 void simulator_set_load(struct simulator *s, const struct load *load) {
-        s->fixed = load != NULL;
+        circuits_free(&s->circuits);
         if (load)
                 s->load = *load;
+        change_load(s, load != NULL);
+}
+
+void simulator_set_values(struct simulator *s, const struct measured *values) {
+        for (unsigned channel = 0; channel < CHANNELS_MAX; channel++)
+                for (unsigned quantity = 0; quantity < Q_COUNT; quantity++)
+                        if (values->has[channel][quantity])
+                                circuits_fix(&s->circuits, channel, quantity, values->value[channel][quantity]);
+        change_load(s, true);
+}
+
+void simulator_request(struct simulator *s, uint8_t command, const uint8_t *data, size_t len) {
+        uint64_t now_ms = clock_now_ms();
+
+        tuya_mcu_request(&s->mcu, now_ms, command, data, len);
+        flush_output(s, now_ms);
+        again(s);
 }
 
 void simulator_unplug(struct simulator *s, uint64_t duration_ms) {
@@ -346,6 +408,24 @@ void simulator_unplug(struct simulator *s, uint64_t duration_ms) {
 
 const char *simulator_port(const struct simulator *s) {
         return s->port;
+}
+
+const struct profile *simulator_profile(const struct simulator *s) {
+        return s->options.profile;
+}
+
+const struct measured *simulator_series(const struct simulator *s) {
+        return &s->series;
+}
+
+/* What it is when nobody said it. */
+static void fill_options(struct simulator_options *o) {
+        if (!o->profile)
+                o->profile = &pj_mgw1103_captured;
+        if (!o->mcu.product_key && o->profile->n_product_keys > 0)
+                o->mcu.product_key = o->profile->product_keys[0];
+        if (!o->mcu.product_key)
+                o->mcu.product_key = UNKNOWN_PRODUCT;
 }
 
 static int start(struct simulator *s, char *error) {
@@ -380,13 +460,16 @@ int simulator_new(sd_event *event, const struct simulator_options *options, stru
         if (!s)
                 return -ENOMEM;
         s->options = *options;
+        fill_options(&s->options);
         s->master = s->slave = -1;
         s->event = sd_event_ref(event);
         s->random = random_seed(options->mcu.seed + 1);
         s->started_ms = now_ms;
         s->replug_ms = TUYA_MCU_NEVER;
-        tuya_mcu_init(&s->mcu, &options->mcu, now_ms);
-        if (options->mcu.product_key && tuya_mcu_set_product(&s->mcu, options->mcu.product_key, now_ms) < 0) {
+        tuya_points_has(s->options.profile, options->phase_form, &s->series);
+        circuits_init(&s->circuits, s->options.profile->n_channels, options->mcu.seed);
+        tuya_mcu_init(&s->mcu, &s->options.mcu, now_ms);
+        if (tuya_mcu_set_product(&s->mcu, s->options.mcu.product_key, now_ms) < 0) {
                 snprintf(error, SIMULATOR_ERROR_MAX,
                          "product key: expected 1 to %d printable characters without quotes", TUYA_MCU_KEY_MAX);
                 return -EINVAL;

@@ -5,29 +5,33 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "protocols/tuyamcu/datapoint.h"
 #include "protocols/tuyamcu/frame.h"
 #include "tools/random.h"
 
 enum {
-        DP_CURRENT = 18,
-        DP_POWER = 19,
-        DP_VOLTAGE = 20,
-
         MCU_VERSION = 3,
+        LOW_POWER_VERSION = 0,
         STATE_CLOUD = 4,
 
         BOOT_MS = 200,           /* from power to the first byte it understands */
         MEASURE_MS = 1000,       /* from state 04 to the first real values */
         DEFAULT_INTERVAL_MS = 1000,
         PART_FRAME_MS = 300,
-        SYNC_REPEAT_MS = 5000,   /* so long the MCU waits for an acknowledgement */
-        SYNC_TRIES = 3,
+        ACK_REPEAT_MS = 5000,    /* so long the MCU waits for an acknowledgement */
+        ACK_TRIES = 3,
+        RECORD_TIME_SIZE = 7,    /* whether the time is valid, then year to second */
         NOISE_MAX = 10,          /* stray bytes at once, as many as captures show around a power-up */
         QUIET_CURRENT_PART = 8,  /* a change of less than an eighth is no change worth telling */
 };
 
-#define DEFAULT_PRODUCT_KEY "djfep9s6s3b2qk89"
+/* Battery devices use other numbers. */
+enum low_power_command {
+        LOW_POWER_STATE = 0x02,
+        LOW_POWER_RESET = 0x03,
+        LOW_POWER_PAIRING = 0x04,
+        LOW_POWER_REPORT = 0x05,
+        LOW_POWER_RECORD = 0x08,
+};
 
 static bool chance(struct tuya_mcu *m, unsigned percent) {
         return percent > 0 && random_below(&m->random, 100) < percent;
@@ -45,8 +49,8 @@ static void put_frame(struct tuya_mcu *m, uint8_t command, const void *data, siz
 
         if (chance(m, m->options.noise_percent))
                 put_noise(m);
-        n = tuya_frame_build(m->output + m->n_output, sizeof m->output - m->n_output, MCU_VERSION, command, data,
-                             len);
+        n = tuya_frame_build(m->output + m->n_output, sizeof m->output - m->n_output,
+                             m->options.low_power ? LOW_POWER_VERSION : MCU_VERSION, command, data, len);
         if (n == 0)
                 return;
         m->n_output += n;
@@ -57,10 +61,11 @@ static void put_frame(struct tuya_mcu *m, uint8_t command, const void *data, siz
                 m->bad_checksums--;
 }
 
-static void put_value(struct tuya_mcu *m, uint8_t dp, int32_t value) {
-        uint8_t unit[8];
+static void put_point(struct tuya_mcu *m, const struct tuya_point *point) {
+        uint8_t unit[4 + LAYOUT_BYTES_MAX];
 
-        put_frame(m, TUYA_REPORT, unit, tuya_datapoint_put(unit, sizeof unit, dp, DATAPOINT_VALUE, value));
+        put_frame(m, m->options.low_power ? LOW_POWER_REPORT : TUYA_REPORT, unit,
+                  tuya_point_write(point, unit, sizeof unit));
 }
 
 static void put_product(struct tuya_mcu *m) {
@@ -79,16 +84,20 @@ void tuya_mcu_restart(struct tuya_mcu *m, uint64_t now_ms) {
         m->ready_ms = now_ms + BOOT_MS;
         m->tick_ms = TUYA_MCU_NEVER;
         m->ack_deadline_ms = TUYA_MCU_NEVER;
+        memset(m->awaited, 0, sizeof m->awaited);
         m->answered_heartbeat = m->connected = m->measured = false;
-        m->shown = m->reported = (struct tuya_mcu_values) { 0 };
-        m->n_sync = 0;
+        tuya_points_zero(&m->load, &m->shown);
+        tuya_points_zero(&m->load, &m->reported);
+        m->n_late = 0;
+        m->n_units = 0;
+        m->ack_report = 0;
         m->n_output = 0;
 }
 
 void tuya_mcu_init(struct tuya_mcu *m, const struct tuya_mcu_options *options, uint64_t now_ms) {
         *m = (struct tuya_mcu) { .options = *options, .random = random_seed(options->seed) };
         snprintf(m->product_key, sizeof m->product_key, "%s",
-                 options->product_key ? options->product_key : DEFAULT_PRODUCT_KEY);
+                 options->product_key ? options->product_key : pj_mgw1103_captured.product_keys[0]);
         tuya_mcu_restart(m, now_ms);
 }
 
@@ -114,92 +123,174 @@ int tuya_mcu_set_product(struct tuya_mcu *m, const char *key, uint64_t now_ms) {
         return 0;
 }
 
-void tuya_mcu_set_load(struct tuya_mcu *m, const struct tuya_mcu_values *load) {
+void tuya_mcu_set_load(struct tuya_mcu *m, const struct tuya_points *load) {
         m->load = *load;
+        if (m->reported.count != load->count)
+                tuya_points_zero(load, &m->reported);
+        if (m->shown.count != load->count)
+                tuya_points_zero(load, &m->shown);
 }
 
 static bool is_up(const struct tuya_mcu *m, uint64_t now_ms) {
         return now_ms >= m->ready_ms && now_ms >= m->silent_until_ms;
 }
 
-/* Halfway to the target each time: 8.3, 15.6, 19.3, 21.2 W is how the captured meter approached 23 W. */
-static int32_t approach(int32_t shown, int32_t target) {
-        int32_t step = (target - shown) / 2;
+static int32_t number_of(const struct tuya_point *point) {
+        return (int32_t) ((uint32_t) get_be16(point->value) << 16 | get_be16(point->value + 2));
+}
 
-        return step == 0 ? target : shown + step;
+/* Halfway to the target each time: 8.3, 15.6, 19.3, 21.2 W is how the captured meter approached 23 W. */
+static void approach(struct tuya_point *point, int64_t shown) {
+        int64_t target = number_of(point), step = (target - shown) / 2;
+
+        if (step != 0)
+                put_be32(point->value, (uint32_t) (shown + step));
 }
 
 static void measure(struct tuya_mcu *m) {
-        int32_t power_before = m->shown.power_dw;
+        for (unsigned i = 0; i < m->load.count; i++) {
+                struct tuya_point *point = &m->shown.items[i];
+                int32_t before = number_of(point);
 
-        m->shown = m->load;
-        if (m->options.averaging)
-                m->shown.power_dw = approach(power_before, m->load.power_dw);
+                *point = m->load.items[i];
+                if (m->options.averaging && point->quantity == Q_POWER && point->len == 4)
+                        approach(point, before);
+        }
         m->measured = true;
 }
 
-static bool current_is_news(const struct tuya_mcu *m) {
-        int32_t difference = m->shown.current_ma - m->reported.current_ma;
+static bool current_is_news(const struct tuya_point *shown, const struct tuya_point *reported) {
+        int64_t now = number_of(shown), before = number_of(reported), difference = now - before;
 
         if (difference < 0)
                 difference = -difference;
-        if (m->options.quiet_current && m->reported.current_ma > 0)
-                return difference > m->reported.current_ma / QUIET_CURRENT_PART && m->shown.current_ma > 0;
-        return difference > 0;
+        return before <= 0 || (difference > before / QUIET_CURRENT_PART && now > 0);
 }
 
-static void put_sync_report(struct tuya_mcu *m, uint64_t now_ms) {
-        put_frame(m, TUYA_REPORT_SYNC, m->sync_units, m->n_sync);
-        m->ack_deadline_ms = now_ms + SYNC_REPEAT_MS;
+static bool is_news(const struct tuya_mcu *m, unsigned i) {
+        const struct tuya_point *shown = &m->shown.items[i], *reported = &m->reported.items[i];
+
+        if (memcmp(shown->value, reported->value, sizeof shown->value) == 0)
+                return false;
+        if (m->options.quiet_current && shown->quantity == Q_CURRENT && shown->len == 4)
+                return current_is_news(shown, reported);
+        return true;
 }
 
-static void add_sync_unit(struct tuya_mcu *m, uint8_t dp, int32_t value) {
-        m->n_sync += tuya_datapoint_put(m->sync_units + m->n_sync, sizeof m->sync_units - m->n_sync, dp,
-                                        DATAPOINT_VALUE, value);
+static bool wants_acknowledgement(const struct tuya_mcu *m) {
+        return m->options.sync || m->options.low_power;
 }
 
-/* Changes in the order in which the captured meter tells them: current, voltage, power. */
+/* Some meters tell the sign only when the number has long been told. */
+static bool put_late(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_point *point) {
+        if (m->options.direction_lag_ms == 0 || !point->direction || m->n_late == TUYA_MCU_LATE_MAX)
+                return false;
+        m->late[m->n_late++] = (struct tuya_mcu_late) { now_ms + m->options.direction_lag_ms, *point };
+        return true;
+}
+
+static void put_units(struct tuya_mcu *m, uint64_t now_ms) {
+        put_frame(m, m->ack_report, m->units, m->n_units);
+        m->ack_deadline_ms = now_ms + ACK_REPEAT_MS;
+}
+
+/* Battery devices report what is now, and what was while the module slept: in turns here. A time that is marked as
+ * not valid precedes the latter. */
+static void begin_units(struct tuya_mcu *m) {
+        if (!m->options.low_power) {
+                m->ack_report = TUYA_REPORT_SYNC;
+        } else if (m->ack_report != LOW_POWER_REPORT) {
+                m->ack_report = LOW_POWER_REPORT;
+        } else {
+                m->ack_report = LOW_POWER_RECORD;
+                memset(m->units, 0, RECORD_TIME_SIZE);
+                m->n_units = RECORD_TIME_SIZE;
+        }
+}
+
+/* What finds no room waits for the next report. */
+static bool add_unit(struct tuya_mcu *m, const struct tuya_point *point) {
+        size_t n;
+
+        if (m->n_units == 0)
+                begin_units(m);
+        n = tuya_point_write(point, m->units + m->n_units, sizeof m->units - m->n_units);
+        m->n_units += n;
+        return n > 0;
+}
+
+/* Changes in the order of the datapoints; the captured meter's is current, voltage, power. */
 static void report_changes(struct tuya_mcu *m, uint64_t now_ms) {
-        void (*put)(struct tuya_mcu *, uint8_t, int32_t) = m->options.sync ? add_sync_unit : put_value;
-
-        if (m->options.sync && m->n_sync > 0)
+        if (m->n_units > 0)
                 return;  /* one at a time */
-        if (current_is_news(m)) {
-                put(m, DP_CURRENT, m->shown.current_ma);
-                m->reported.current_ma = m->shown.current_ma;
+        for (unsigned i = 0; i < m->shown.count; i++) {
+                const struct tuya_point *point = &m->shown.items[i];
+
+                if (!is_news(m, i))
+                        continue;
+                if (!put_late(m, now_ms, point)) {
+                        if (!wants_acknowledgement(m))
+                                put_point(m, point);
+                        else if (!add_unit(m, point))
+                                continue;
+                }
+                m->reported.items[i] = *point;
         }
-        if (m->shown.voltage_dv != m->reported.voltage_dv)
-                put(m, DP_VOLTAGE, m->shown.voltage_dv);
-        if (m->shown.power_dw != m->reported.power_dw)
-                put(m, DP_POWER, m->shown.power_dw);
-        m->reported.voltage_dv = m->shown.voltage_dv;
-        m->reported.power_dw = m->shown.power_dw;
-        if (m->n_sync > 0) {
-                m->sync_tries = 1;
-                put_sync_report(m, now_ms);
+        if (m->n_units > 0) {
+                m->ack_tries = 1;
+                put_units(m, now_ms);
         }
 }
 
-static void answer_query(struct tuya_mcu *m) {
-        put_value(m, DP_CURRENT, m->shown.current_ma);
-        put_value(m, DP_POWER, m->shown.power_dw);
-        put_value(m, DP_VOLTAGE, m->shown.voltage_dv);
+/* All of them by number, as the captured meter does. */
+static void answer_query(struct tuya_mcu *m, uint64_t now_ms) {
+        for (unsigned id = 1; id <= UINT8_MAX; id++)
+                for (unsigned i = 0; i < m->shown.count; i++)
+                        if (m->shown.items[i].id == id && !put_late(m, now_ms, &m->shown.items[i]))
+                                put_point(m, &m->shown.items[i]);
         m->reported = m->shown;
 }
 
-static void network_state(struct tuya_mcu *m, uint64_t now_ms, struct span data) {
-        put_frame(m, TUYA_NETWORK_STATE, NULL, 0);
-        if (data.len != 1 || m->connected == (data.data[0] == STATE_CLOUD))
+static void set_connected(struct tuya_mcu *m, uint64_t now_ms, bool connected) {
+        if (m->connected == connected)
                 return;
-        m->connected = data.data[0] == STATE_CLOUD;
-        m->tick_ms = m->connected ? now_ms + MEASURE_MS : TUYA_MCU_NEVER;
+        m->connected = connected;
+        m->tick_ms = connected ? now_ms + MEASURE_MS : TUYA_MCU_NEVER;
 }
 
-static void acknowledged(struct tuya_mcu *m, struct span data) {
-        if (data.len != 1 || data.data[0] != 1)
-                return;
-        m->n_sync = 0;
+static void network_state(struct tuya_mcu *m, uint64_t now_ms, struct span data) {
+        if (data.len == 1)
+                set_connected(m, now_ms, data.data[0] == STATE_CLOUD);
+}
+
+static void acknowledged(struct tuya_mcu *m) {
+        m->n_units = 0;
         m->ack_deadline_ms = TUYA_MCU_NEVER;
+}
+
+static void answer_mode(struct tuya_mcu *m) {
+        static const uint8_t pins[] = { 8, 7 };  /* of the status LED and the reset key */
+
+        put_frame(m, TUYA_MODE, pins, m->options.mode_pins ? sizeof pins : 0);
+}
+
+static void answer_low_power(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_frame *f) {
+        switch (f->command) {
+        case TUYA_PRODUCT:
+                put_product(m);
+                break;
+        case LOW_POWER_STATE:
+                put_frame(m, LOW_POWER_STATE, NULL, 0);
+                network_state(m, now_ms, f->data);
+                break;
+        case LOW_POWER_REPORT:
+        case LOW_POWER_RECORD:
+                if (f->command == m->ack_report && f->data.len == 1 && f->data.data[0] == 0)
+                        acknowledged(m);
+                break;
+        default:
+                break;
+        }
 }
 
 static void answer(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_frame *f) {
@@ -212,20 +303,34 @@ static void answer(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_frame 
                 put_product(m);
                 break;
         case TUYA_MODE:
-                put_frame(m, TUYA_MODE, NULL, 0);
+                answer_mode(m);
                 break;
         case TUYA_NETWORK_STATE:
+                put_frame(m, TUYA_NETWORK_STATE, NULL, 0);
                 network_state(m, now_ms, f->data);
                 break;
         case TUYA_QUERY:
-                answer_query(m);
+                answer_query(m, now_ms);
                 break;
         case TUYA_REPORT_SYNC_ANSWER:
-                acknowledged(m, f->data);
+                if (f->data.len == 1 && f->data.data[0] == 1)
+                        acknowledged(m);
                 break;
         default:
                 break;  /* nothing it could set, and nothing it would answer */
         }
+}
+
+static void hear(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_frame *f) {
+        if (m->awaited[f->command] > 0) {
+                m->awaited[f->command]--;
+                if (m->options.answer)
+                        m->options.answer(m->options.userdata, f->command, f->data);
+        }
+        if (m->options.low_power)
+                answer_low_power(m, now_ms, f);
+        else
+                answer(m, now_ms, f);
 }
 
 static void answer_frames(struct tuya_mcu *m, uint64_t now_ms) {
@@ -235,7 +340,7 @@ static void answer_frames(struct tuya_mcu *m, uint64_t now_ms) {
         while ((n = framer_next(&m->framer, &frame)) > 0) {
                 struct tuya_frame f = tuya_frame_open(frame, n);
 
-                answer(m, now_ms, &f);
+                hear(m, now_ms, &f);
         }
 }
 
@@ -258,21 +363,46 @@ void tuya_mcu_input(struct tuya_mcu *m, uint64_t now_ms, const uint8_t *data, si
         }
 }
 
-/* Unacknowledged reports are repeated, then given up for newer ones. */
-static void repeat_sync_report(struct tuya_mcu *m, uint64_t now_ms) {
-        if (m->sync_tries++ < SYNC_TRIES) {
-                put_sync_report(m, now_ms);
+/* Who pressed the pairing key hears nothing until the module is connected again. */
+void tuya_mcu_request(struct tuya_mcu *m, uint64_t now_ms, uint8_t command, const uint8_t *data, size_t len) {
+        bool pairing = m->options.low_power ? command == LOW_POWER_RESET || command == LOW_POWER_PAIRING
+                                            : command == TUYA_RESET_WIFI || command == TUYA_SELECT_PAIRING;
+        uint8_t reply = command == TUYA_REPORT_SYNC ? TUYA_REPORT_SYNC_ANSWER : command;
+
+        if (!is_up(m, now_ms))
+                return;
+        put_frame(m, command, data, len);
+        if (m->awaited[reply] < UINT8_MAX)
+                m->awaited[reply]++;
+        if (pairing)
+                set_connected(m, now_ms, false);
+}
+
+/* Unacknowledged reports are repeated, then given up for newer ones; a record is never given up. */
+static void repeat_units(struct tuya_mcu *m, uint64_t now_ms) {
+        if (m->ack_tries < ACK_TRIES || m->options.low_power) {
+                m->ack_tries++;
+                put_units(m, now_ms);
                 return;
         }
-        m->n_sync = 0;
-        m->ack_deadline_ms = TUYA_MCU_NEVER;
+        acknowledged(m);
+}
+
+static void send_late(struct tuya_mcu *m, uint64_t now_ms) {
+        unsigned n = 0;
+
+        while (n < m->n_late && now_ms >= m->late[n].due_ms)
+                put_point(m, &m->late[n++].point);
+        m->n_late -= n;
+        memmove(m->late, m->late + n, m->n_late * sizeof *m->late);
 }
 
 void tuya_mcu_run(struct tuya_mcu *m, uint64_t now_ms) {
         bool up = is_up(m, now_ms);
 
+        send_late(m, now_ms);
         if (now_ms >= m->ack_deadline_ms)
-                repeat_sync_report(m, now_ms);
+                repeat_units(m, now_ms);
         if (now_ms >= m->tick_ms) {
                 m->tick_ms += interval(m);
                 if (m->tick_ms <= now_ms)
@@ -286,7 +416,9 @@ void tuya_mcu_run(struct tuya_mcu *m, uint64_t now_ms) {
 }
 
 uint64_t tuya_mcu_deadline(const struct tuya_mcu *m) {
-        return m->tick_ms < m->ack_deadline_ms ? m->tick_ms : m->ack_deadline_ms;
+        uint64_t next_ms = m->tick_ms < m->ack_deadline_ms ? m->tick_ms : m->ack_deadline_ms;
+
+        return m->n_late > 0 && m->late[0].due_ms < next_ms ? m->late[0].due_ms : next_ms;
 }
 
 size_t tuya_mcu_output(struct tuya_mcu *m, uint8_t *buf) {

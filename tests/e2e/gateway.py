@@ -320,10 +320,14 @@ class Collector:
         return self
 
     def __exit__(self, *error):
+        """Asks once more, so that what is served at the end has been seen however slow the thread was."""
         self._stop.set()
         self._thread.join(TIMEOUT)
-        if self.error and not any(error):
+        if any(error):
+            return
+        if self.error:
             raise self.error
+        self._ask()
 
     def _run(self):
         try:

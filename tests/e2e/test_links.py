@@ -3,6 +3,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import socket
 import stat
 import time
 
@@ -29,6 +30,10 @@ def test_tcp(tcp_mcu, start, meter):
 
 
 def test_tcp_by_name(tcp_mcu, start, meter):
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError:
+        pytest.skip("this host does not know its own name localhost")
     gateway = start([meter(port="tcp://localhost:%d" % tcp_mcu.port.port)])
     gateway.wait_now(state="online", power_w=17.7)
 
@@ -212,3 +217,27 @@ def test_repeated_failures_do_not_fill_the_log(start, meter):
     end = time.monotonic() + 3
     wait_until(lambda: time.monotonic() > end)
     assert len([line for line in gateway.log_lines() if "main" in line]) <= 3, gateway.log()
+
+
+def test_wrong_speed_in_the_configuration_is_overcome(mcu_at, start, meter):
+    mcu = mcu_at(speed=9600)
+    gateway = start([meter(baud=115200)])
+    gateway.wait_now(state="online", power_w=17.7)
+    assert mcu.port.baud() == 9600
+    assert gateway.counter("baud_changes") == 1
+
+
+@pytest.mark.parametrize("baud", [None, 9600], ids=["silent", "wrong"])
+def test_speed_is_remembered_across_restarts(mcu_at, start, meter, tmp_path, baud):
+    """The second gateway begins with the speed that the first one found."""
+    state = tmp_path / "state"
+    state.mkdir()
+    mcu_at(speed=115200)
+    first = start([meter(baud=baud)], env={"STATE_DIRECTORY": str(state)})
+    first.wait_now(state="online", power_w=17.7)
+    assert first.counter("baud_changes") == 1
+    assert (state / "speeds").read_text() == "main 115200\n"
+    first.stop()
+    second = start([meter(baud=baud)], env={"STATE_DIRECTORY": str(state)})
+    second.wait_now(state="online", power_w=17.7)
+    assert second.counter("baud_changes") == 0

@@ -14,11 +14,10 @@
 
 #include <cmocka.h>
 
+#include "annotations.h"
 #include "base/cleanup.h"
-#include "base/decimal.h"
 #include "config/profile_file.h"
 #include "protocols/framer.h"
-#include "protocols/quantity.h"
 #include "protocols/tuyamcu/datapoint.h"
 #include "protocols/tuyamcu/frame.h"
 
@@ -67,29 +66,6 @@ static uint64_t random_next(void) {
         return random_state;
 }
 
-/* Copies the value of key=value, up to the next blank (json= and text=: to the end of the line). */
-static bool value_of(const char *line, const char *key, char *buf, size_t size) {
-        size_t key_len = strlen(key), len;
-
-        for (const char *p = line; (p = strstr(p, key)); p += key_len) {
-                if ((p != line && p[-1] != ' ') || p[key_len] != '=')
-                        continue;
-                p += key_len + 1;
-                len = strcmp(key, "json") == 0 || strcmp(key, "text") == 0 ? strlen(p) : strcspn(p, " ");
-                assert_true(len < size);
-                memcpy(buf, p, len);
-                buf[len] = '\0';
-                return true;
-        }
-        return false;
-}
-
-static int64_t number_of(const char *line, const char *key, int64_t missing) {
-        char text[64];
-
-        return value_of(line, key, text, sizeof text) ? strtoll(text, NULL, 0) : missing;
-}
-
 static void to_hex(struct span s, char *buf) {
         for (size_t i = 0; i < s.len; i++)
                 sprintf(buf + 2 * i, "%02X", s.data[i]);
@@ -106,52 +82,21 @@ static const char *next_line(struct walk *w, const char *kind) {
         return g->lines[w->line++] + strlen(kind);
 }
 
-static void check_text(const char *line, const char *key, const char *is) {
-        char expected[4096];
-
-        if (value_of(line, key, expected, sizeof expected) && strcasecmp(expected, is) != 0)
-                fail_msg("'%s': %s is %s", line, key, is);
-}
-
-static void check_decoded(struct walk *w, const char *line, const struct tuya_datapoint *d) {
-        struct report report = { .count = 0 };
-        unsigned checked = 0;
-
-        if (tuya_datapoint_map(w->golden->profile, &w->directions, d, &report) == 0)
-                return;
-        for (unsigned i = 0; i < report.count; i++) {
-                const struct reading *r = &report.readings[i];
-                const struct quantity_info *q = &quantity_catalogue[r->quantity];
-                int64_t expected, tolerance = 5;
-                char text[64];
-
-                if (!value_of(line, q->key, text, sizeof text))
-                        fail_msg("'%s' does not list %s", line, q->key);
-                assert_int_equal(decimal_parse(text, q->decimals, &expected), 0);
-                for (unsigned k = 0; k < q->decimals; k++)
-                        tolerance *= 10;
-                if (llabs(expected - r->value) > tolerance / 10000)
-                        fail_msg("'%s': %s is %lld", line, q->key, (long long) r->value);
-                checked++;
-        }
-        assert_int_equal(checked, report.count);
-}
-
 static void check_datapoint(struct walk *w, const struct tuya_datapoint *d) {
         const char *line = next_line(w, "expect: ");
         char hex[2 * TUYA_DATA_MAX + 1], text[TUYA_DATA_MAX + 3];
 
-        assert_int_equal(number_of(line, "dp", -1), d->id);
+        assert_int_equal(annotation_number(line, "dp", -1), d->id);
         if (d->type < DATAPOINT_TYPE_COUNT)
-                check_text(line, "type", datapoint_type_names[d->type]);
+                annotation_check_text(line, "type", datapoint_type_names[d->type]);
         if (d->numeric)
-                assert_int_equal(number_of(line, "raw", INT64_MIN), d->number);
+                assert_int_equal(annotation_number(line, "raw", INT64_MIN), d->number);
         else
-                assert_int_equal(number_of(line, "len", -1), d->value.len);
+                assert_int_equal(annotation_number(line, "len", -1), d->value.len);
         to_hex(d->value, hex);
-        check_text(line, "hex", hex);
+        annotation_check_text(line, "hex", hex);
         snprintf(text, sizeof text, "\"%.*s\"", (int) d->value.len, (const char *) d->value.data);
-        check_text(line, "text", text);
+        annotation_check_text(line, "text", text);
 }
 
 /* The decoded lines of a frame's datapoints stand behind each of them or behind all. */
@@ -166,10 +111,12 @@ static void check_decoded_lines(struct walk *w, struct span units) {
                 bool found = false;
 
                 while (!found && tuya_datapoint_next(units, &offset, &d, &truncation) > 0)
-                        found = number_of(line, "dp", -1) == d.id;
+                        found = annotation_number(line, "dp", -1) == d.id;
                 assert_true(found);
-                if (g->profile)
-                        check_decoded(w, line, &d);
+                if (strstr(line, " layout=limits4 "))
+                        annotation_check_limits(line, &d);
+                else if (g->profile)
+                        annotation_check_decoded(line, g->profile, &w->directions, &d);
         }
 }
 
@@ -190,36 +137,36 @@ static void check_datapoints(struct walk *w, struct span units, int64_t count) {
         if (r < 0) {
                 const char *line = next_line(w, "expect: ");
 
-                check_text(line, "error", "dp_truncated");
-                assert_int_equal(number_of(line, "dp", -1), truncation.id);
-                assert_int_equal(number_of(line, "declared", -1),
+                annotation_check_text(line, "error", "dp_truncated");
+                assert_int_equal(annotation_number(line, "dp", -1), truncation.id);
+                assert_int_equal(annotation_number(line, "declared", -1),
                                  truncation.has_declared ? (int64_t) truncation.declared : -1);
-                assert_int_equal(number_of(line, "present", -1), truncation.present);
+                assert_int_equal(annotation_number(line, "present", -1), truncation.present);
         }
 }
 
 static void check_frame(struct walk *w, const uint8_t *frame, size_t len) {
         const char *line = next_line(w, "expect-frame: ");
         struct tuya_frame f = tuya_frame_open(frame, len);
-        int64_t dps = number_of(line, "dps", -1);
+        int64_t dps = annotation_number(line, "dps", -1);
         char text[2 * TUYA_DATA_MAX + 1];
         size_t offset = 0;
 
-        assert_int_equal(number_of(line, "ver", -1), f.version);
-        assert_int_equal(number_of(line, "cmd", -1), f.command);
-        assert_int_equal(number_of(line, "len", -1), f.data.len);
+        assert_int_equal(annotation_number(line, "ver", -1), f.version);
+        assert_int_equal(annotation_number(line, "cmd", -1), f.command);
+        assert_int_equal(annotation_number(line, "len", -1), f.data.len);
         to_hex(f.data, text);
-        check_text(line, "data", text);
+        annotation_check_text(line, "data", text);
         snprintf(text, sizeof text, "%.*s", (int) f.data.len, (const char *) f.data.data);
-        check_text(line, "json", text);
+        annotation_check_text(line, "json", text);
         if (strstr(line, " record=")) {
                 offset = f.command == 0x34 ? 2 : 0;
                 to_hex(span_of(f.data.data + offset, 7), text);
-                check_text(line, "record", text);
+                annotation_check_text(line, "record", text);
                 offset += 7;
         } else if (strstr(line, " status=")) {
-                assert_int_equal(number_of(line, "status", -1), f.data.data[0]);
-                assert_int_equal(number_of(line, "count", -1), f.data.data[1]);
+                assert_int_equal(annotation_number(line, "status", -1), f.data.data[0]);
+                assert_int_equal(annotation_number(line, "count", -1), f.data.data[1]);
                 offset = 2;
         }
         if (dps >= 0)
@@ -268,10 +215,10 @@ static void feed_in_pieces(struct walk *w, const uint8_t *data, size_t len, enum
 static void check_stats(const struct walk *w) {
         const char *line = w->golden->stats;
 
-        assert_int_equal(w->frames, number_of(line, "frames", -1));
-        assert_int_equal(w->noise, number_of(line, "noise_bytes", -1));
-        assert_int_equal(w->pending, number_of(line, "pending_bytes", -1));
-        assert_int_equal(w->total, number_of(line, "total_bytes", -1));
+        assert_int_equal(w->frames, annotation_number(line, "frames", -1));
+        assert_int_equal(w->noise, annotation_number(line, "noise_bytes", -1));
+        assert_int_equal(w->pending, annotation_number(line, "pending_bytes", -1));
+        assert_int_equal(w->total, annotation_number(line, "total_bytes", -1));
 }
 
 static void walk_through(struct golden *g, enum feeding feeding) {

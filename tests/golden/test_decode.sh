@@ -73,6 +73,17 @@ expect "a truncated datapoint" 0 '.[0].datapoints == [{"dp":1,"error":"dp_trunca
 echo 55AA0307000C0600000809060007FA000174A8 | decode -
 expect "a raw datapoint" 0 '.[0].length == 12 and
         .[0].datapoints == [{"dp":6,"type":"raw","length":8,"hex":"09060007FA000174"}]'
+echo 55AA0307000C0600000809060007FA000174A8 | decode --profile eaemp3c -
+expect "a phase" 0 '.[0].datapoints == [{"dp":6,"type":"raw","length":8,"hex":"09060007FA000174"}] and
+        .[0].readings == {"channels":{"l1":{"voltage_v":231,"current_a":2.042,"power_w":372}}}'
+printf '%s\n%s\n' 55AA0307000C03000008160B160B0000000466 \
+        55AA0307000C040000080B1D0B1D0000000071 | decode --profile tac2121c -
+expect "history" 0 '[.[].datapoints[0].decoded] == [{"layout":"month8","year":22,"month":11,"energy_kwh":0.04},
+        {"layout":"day8","month":11,"day":29,"energy_kwh":0}] and (.[0] | has("readings") | not)'
+echo 55AA030700181200001401010050030100F5040100A0080000320900000781 | decode --profile eaemp3c -
+expect "limits" 0 '.[0].datapoints[0].decoded == {"layout":"limits4","over_current_a":80,"over_current_action":"trip",
+        "over_voltage_v":245,"over_voltage_action":"trip","under_voltage_v":160,"under_voltage_action":"trip",
+        "low_balance_kwh":50,"low_balance_action":"alarm","code_9":7,"code_9_action":"alarm"}'
 
 # --- forms of input -----------------------------------------------------------------------------------------------
 

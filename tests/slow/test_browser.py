@@ -162,6 +162,19 @@ def test_page_shows_that_a_meter_is_gone(mcu, online, browser):
     assert browser.complaints() == []
 
 
+def test_page_shows_notices(mcu_at, start, meter, browser):
+    """A power ten times too high is shown as it is, with a word about it."""
+    mcu = mcu_at(values={18: 1000, 19: 23000, 20: 2300})
+    gateway = start([meter()])
+    gateway.wait_now(power_w=2300)
+    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    wait_until(lambda: shows(browser.text(), 2300, 1))
+    wait_until(lambda: "Active power is ten times" in browser.text())
+    mcu.report(dp19=2300)
+    wait_until(lambda: shows(browser.text(), 230, 1))
+    assert browser.complaints() == []
+
+
 def test_page_without_meters(start, browser):
     gateway = start("[]")
     browser.open("http://127.0.0.1:%d/" % gateway.http_port)

@@ -48,6 +48,14 @@ static struct profile *make_phases(void) {
                 { .id = 2, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 1, .scale_num = 1000, .scale_den = 1 },
                 { .id = 3, .type = DATAPOINT_VALUE, .quantity = Q_VOLTAGE, .channel = 1, .scale_num = 100, .scale_den = 1 },
                 { .id = 4, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 2, .scale_num = 1000, .scale_den = 1 },
+                { .id = 11, .type = DATAPOINT_VALUE, .quantity = Q_NONE, .scale_num = 1, .scale_den = 4, .unit = "V",
+                  .danger = DANGER_CALIBRATION },
+                { .id = 12, .type = DATAPOINT_VALUE, .quantity = Q_ENERGY_IMPORT, .scale_num = 1000, .scale_den = 1,
+                  .is_increment = true },
+                { .id = 17, .type = DATAPOINT_RAW, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1,
+                  .layout = LAYOUT_LIMITS_METER },
+                { .id = 104, .type = DATAPOINT_RAW, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1,
+                  .layout = LAYOUT_DAY },
         };
         struct profile *p = make_profile("phases", rows, ELEMENTS(rows));
 
@@ -113,6 +121,9 @@ static void feed_all(struct fixture *f) {
         static const char product[] = "{\"p\":\"abcdefgh12345678\",\"v\":\"1.0.2\",\"m\":0}";
         static const uint8_t text[] = { 105, DATAPOINT_STRING, 0, 4, 'a', '"', 0xff, '\n' };
         static const uint8_t raw[] = { 106, DATAPOINT_RAW, 0, 3, 0x00, 0xab, 0x12 };
+        /* Code 1 twice: the last one counts. */
+        static const uint8_t limits[] = { 17, DATAPOINT_RAW, 0, 12, 1, 0, 0, 60, 9, 0, 0, 7, 1, 1, 0, 80 };
+        static const uint8_t day[] = { 104, DATAPOINT_RAW, 0, 8, 12, 1, 12, 1, 0, 0, 0, 3 };
         uint8_t data[128];
         size_t n = 0;
 
@@ -130,6 +141,12 @@ static void feed_all(struct fixture *f) {
         n = tuya_datapoint_put(data, sizeof data, 1, DATAPOINT_VALUE, 585894);
         n += tuya_datapoint_put(data + n, sizeof data - n, 2, DATAPOINT_VALUE, -250);
         n += tuya_datapoint_put(data + n, sizeof data - n, 3, DATAPOINT_VALUE, 2310);
+        n += tuya_datapoint_put(data + n, sizeof data - n, 11, DATAPOINT_VALUE, -925);
+        n += tuya_datapoint_put(data + n, sizeof data - n, 12, DATAPOINT_VALUE, 5);
+        memcpy(data + n, limits, sizeof limits);
+        n += sizeof limits;
+        memcpy(data + n, day, sizeof day);
+        n += sizeof day;
         feed(f, THREE, TUYA_REPORT, data, n);
         wait_reading(f, MAIN);
         wait_reading(f, THREE);
@@ -149,7 +166,7 @@ int bench_setup(void **state) {
         f->config.n_meters = N_METERS;
         f->config.site.name = (char *) "Home";
         assert_true(sd_event_new(&f->event) >= 0);
-        assert_int_equal(fleet_new(f->event, &f->fleet), 0);
+        assert_int_equal(fleet_new(f->event, NULL, &f->fleet), 0);
         assert_int_equal(fleet_apply(f->fleet, &f->config), 0);
         f->app = (struct app) { .config = &f->config, .fleet = f->fleet, .started_ms = clock_now_ms() };
         feed_all(f);

@@ -194,6 +194,8 @@ static void test_meters(void **state) {
         assert_dump(reading, "{\"value\":17.7,\"source\":\"measured\",\"origin\":\"dp 19\"}");
         assert_string_equal(json_string_value(json_object_get(json_object_get(readings, "power_factor"), "source")), "derived");
         reading = json_object_get(json_object_get(json_array_get(meters, THREE), "readings"), "l2.power_w");
+        assert_dump(json_object_get(one, "notices"), "[]");
+        assert_dump(json_object_get(json_array_get(meters, THREE), "notices"), "[]");
         assert_dump(reading, "{\"value\":null,\"at\":null,\"at_ms\":null,\"age_s\":null,\"source\":null,\"origin\":null}");
         json_decref(one);
         json_decref(json);
@@ -249,6 +251,22 @@ static void test_datapoints(void **state) {
         assert_string_equal(json_string_value(json_object_get(item, "quantity")), "power_w");
         assert_string_equal(json_string_value(json_object_get(item, "channel")), "l1");
         assert_string_equal(json_string_value(json_object_get(item, "evidence")), "captured");
+        list = json_object_get(json, "datapoints");
+        item = json_array_get(list, 3);
+        take_time(item, "first_seen", false);
+        take_time(item, "last_seen", false);
+        take_time(item, "last_change", true);
+        assert_dump(item, "{\"dp\":11,\"type\":\"value\",\"raw\":-925,\"length\":4,\"count\":1,\"mapped\":true,\"name\":null,"
+                    "\"quantity\":null,\"channel\":null,\"unit\":\"V\",\"evidence\":\"captured\",\"value\":-231.25,"
+                    "\"danger\":\"calibration\"}");
+        assert_true(json_is_true(json_object_get(json_array_get(list, 4), "increment")));
+        assert_null(json_object_get(json_array_get(list, 4), "value"));
+        assert_string_equal(json_string_value(json_object_get(json_array_get(list, 5), "layout")), "limits-meter");
+        assert_dump(json_object_get(json_array_get(list, 5), "decoded"),
+                    "{\"layout\":\"limits4\",\"code_9\":7,\"code_9_action\":\"alarm\",\"over_current_a\":80,"
+                    "\"over_current_action\":\"trip\"}");
+        assert_dump(json_object_get(json_array_get(list, 6), "decoded"),
+                    "{\"layout\":\"day8\",\"month\":12,\"day\":1,\"energy_kwh\":0.03}");
         json_decref(json);
 }
 
@@ -269,6 +287,7 @@ static void test_diagnostics(void **state) {
         assert_int_equal(json_integer_value(json_object_get(link, "reconnects")), 0);
         assert_true(json_is_object(json_object_get(json, "counters")));
         assert_true(json_is_object(json_object_get(json, "withheld")));
+        assert_dump(json_object_get(json, "plausibility"), "{\"power_scale_mismatch\":null}");
         assert_dump(json_object_get(json, "latency"), "{\"last_ms\":null,\"max_ms\":null,\"mean_ms\":null,\"count\":0}");
         assert_int_equal(json_integer_value(json_object_get(json, "frames_logged")), 2);
         json_decref(json);
@@ -353,7 +372,7 @@ static void test_metrics_promtool(void **state) {
         get(f, "/metrics", &reply);
         promtool_check(reply.body.data, reply.body.len);
         reply_free(&reply);
-        assert_int_equal(fleet_new(f->event, &none), 0);
+        assert_int_equal(fleet_new(f->event, NULL, &none), 0);
         f->app.fleet = none;
         get(f, "/metrics", &reply);
         promtool_check(reply.body.data, reply.body.len);

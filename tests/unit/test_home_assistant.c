@@ -189,7 +189,7 @@ static void test_no_meters(void **state) {
         struct fleet *none;
         yaml_document_t d;
 
-        assert_int_equal(fleet_new(f->event, &none), 0);
+        assert_int_equal(fleet_new(f->event, NULL, &none), 0);
         f->app.fleet = none;
         load(f, PATH, &d);
         assert_int_equal(count(rest_of(&d)), 0);

@@ -56,7 +56,8 @@ static const struct { const char *text; const char *message; } mistakes[] = {
           "7:11: datapoints[0].dp: \"256\" is out of range; expected a datapoint number, 1 to 255" },
         { ROWS "  - { dp: 1, type: value, scael: 1 }\n",
           "7:27: datapoints[0].scael: unknown key; expected one of: dp, type, name, "
-          "channel, quantity, scale, sign, direction, access, evidence" },
+          "channel, layout, increment, quantity, scale, power_scale, unit, sign, direction, access, danger, "
+          "evidence" },
         { ROWS "  - { dp: 1, type: int }\n",
           "7:20: datapoints[0].type: \"int\" is none of these; expected raw, bool, value, string, enum or bitmap" },
         { ROWS "  - { dp: 1, type: value }\n  - { dp: 1, type: bool }\n",
@@ -94,6 +95,48 @@ static const struct { const char *text; const char *message; } mistakes[] = {
           "7:57: datapoints[0].direction.reverse: missing; expected a number, 0 to 255" },
         { ROWS "  - { dp: 1, type: value, access: w }\n",
           "7:35: datapoints[0].access: \"w\" is none of these; expected r or rw" },
+        { ROWS "  - { dp: 1, type: raw, layout: phases }\n",
+          "7:33: datapoints[0].layout: \"phases\" is none of these; expected phase, phase-vcpqff, phase-pqfcv, "
+          "voltages, currents, powers, month, day, limits-meter or limits-breaker" },
+        { ROWS "  - { dp: 1, type: value, layout: phase }\n",
+          "7:35: datapoints[0].layout: a datapoint of type value has no layout; expected type: raw" },
+        { ROWS "  - { dp: 1, type: raw, layout: phase, quantity: power_w }\n",
+          "7:50: datapoints[0].quantity: a datapoint of type raw holds no number; expected type: value" },
+        { ROWS "  - { dp: 1, type: raw, layout: phase, scale: 0.1 }\n",
+          "7:47: datapoints[0].scale: the layout has its own scales; expected no scale beside it" },
+        { ROWS "  - { dp: 1, type: raw, layout: phase, unit: W }\n",
+          "7:46: datapoints[0].unit: a datapoint of type raw holds no number; expected type: value" },
+        { ROWS "  - { dp: 1, type: raw, layout: phase, power_scale: 10 }\n",
+          "7:53: datapoints[0].power_scale: \"10\" is none of these; expected 1 or 0.1" },
+        { ROWS "  - { dp: 1, type: raw, layout: currents, power_scale: 1 }\n",
+          "7:33: datapoints[0].layout: it brings the first three channels; expected three channels in the profile" },
+        { ROWS "  - { dp: 1, type: raw, layout: day, power_scale: 1 }\n",
+          "7:51: datapoints[0].power_scale: there is no power to scale; expected the layout of a phase or of "
+          "powers beside it" },
+        { ROWS "  - { dp: 1, type: value, power_scale: 1 }\n",
+          "7:40: datapoints[0].power_scale: there is no power to scale; expected the layout of a phase or of "
+          "powers beside it" },
+        { ROWS "  - { dp: 1, type: raw, layout: powers, channel: a }\n",
+          "7:33: datapoints[0].layout: it brings the first three channels; expected no channel beside it" },
+        { ROWS "  - { dp: 1, type: raw, layout: month, channel: a }\n",
+          "7:5: datapoints[0]: channel, sign and direction mean nothing without a quantity; expected a quantity "
+          "beside them" },
+        { ROWS "  - { dp: 1, type: value, quantity: power_w, increment: true }\n",
+          "7:37: datapoints[0].quantity: \"power_w\" does not come in increments; expected energy_import_kwh or "
+          "energy_export_kwh" },
+        { ROWS "  - { dp: 1, type: value, increment: true }\n",
+          "7:5: datapoints[0]: an increment means nothing without a quantity; expected energy_import_kwh or "
+          "energy_export_kwh beside it" },
+        { ROWS "  - { dp: 1, type: value, increment: yes }\n",
+          "7:38: datapoints[0].increment: \"yes\" is none of these; expected true or false" },
+        { ROWS "  - { dp: 1, type: value, danger: fire }\n",
+          "7:35: datapoints[0].danger: \"fire\" is none of these; expected calibration, reset or test" },
+        { ROWS "  - { dp: 1, type: bool, danger: reset, access: rw }\n",
+          "7:34: datapoints[0].danger: what is dangerous is never written; expected access: r beside it" },
+        { ROWS "  - { dp: 1, type: value, unit: kilowatt }\n",
+          "7:33: datapoints[0].unit: too long, the limit is 7 bytes; expected a text of up to 7 bytes" },
+        { ROWS "  - { dp: 1, type: value, quantity: power_w, unit: W }\n",
+          "7:52: datapoints[0].unit: the quantity has its own unit; expected no unit beside it" },
         { ROWS "  - { dp: 1, type: value, name: 123456789012345678901234567890123456789012345678 }\n",
           "7:33: datapoints[0].name: too long, the limit is 47 bytes; expected a text of up to 47 bytes" },
 };
@@ -179,33 +222,111 @@ static void rows(void **state) {
         assert_int_equal(d[5].scale_den, 1000000000);
 }
 
-static void as_many_quantities_as_a_report_holds(void **state) {
-        static const char channels[] = "channels: [a, b, c, d, e, f, g]\n";
-        char text[10000] = HEAD;
-        struct config_error error = { .text = "" };
-        struct profile *p = NULL;
-        unsigned n = 0;
+/* What the rows of layouts bring stands beside scalar rows; only two scalar rows collide. */
+static void rows_of_layouts(void **state) {
+        CLEANUP(profile_freep) struct profile *p = parse_good(
+                HEAD "channels: [l1, l2, l3]\ndatapoints:\n"
+                "  - { dp: 6, type: raw, layout: phase, channel: l1, direction: { dp: 102, reverse: 1 } }\n"
+                "  - { dp: 113, type: raw, layout: phase-vcpqff, channel: l1, power_scale: 1, sign: inverted }\n"
+                "  - { dp: 7, type: value, quantity: power_w, channel: l1 }\n"
+                "  - { dp: 103, type: raw, layout: powers, power_scale: 0.1, evidence: captured }\n"
+                "  - { dp: 17, type: raw, layout: limits-breaker, access: rw }\n");
+        const struct profile_datapoint *d = p->datapoints;
 
         (void) state;
-        strcat(text, channels);
-        strcat(text, "datapoints:\n");
-        for (unsigned c = 0; c < 7; c++)
-                for (unsigned q = 0; q < Q_COUNT && n <= READINGS_MAX; q++) {
-                        if (n == READINGS_MAX)
-                                profile_free(parse_good(text));
-                        sprintf(text + strlen(text), "  - { dp: %u, type: value, quantity: %s, channel: %c }\n", ++n,
-                                quantity_catalogue[q].key, 'a' + (int) c);
-                }
+        assert_int_equal(d[0].layout, LAYOUT_PHASE);
+        assert_int_equal(d[0].quantity, Q_NONE);
+        assert_int_equal(d[0].channel, 1);
+        assert_int_equal(d[0].power_den, 0);
+        assert_int_equal(d[0].direction_id, 102);
+        assert_int_equal(d[1].layout, LAYOUT_PHASE_VCPQFF);
+        assert_int_equal(d[1].power_den, 1);
+        assert_true(d[1].inverted);
+        assert_int_equal(d[3].layout, LAYOUT_POWERS);
+        assert_int_equal(d[3].power_den, 10);
+        assert_int_equal(d[3].evidence, EVIDENCE_CAPTURED);
+        assert_true(d[4].writable);
+        assert_true(profile_row_brings(&d[0], 1, Q_VOLTAGE));
+        assert_false(profile_row_brings(&d[0], 0, Q_VOLTAGE));
+        assert_false(profile_row_brings(&d[0], 1, Q_FREQUENCY));
+        assert_true(profile_row_brings(&d[1], 1, Q_FREQUENCY));
+        assert_true(profile_row_brings(&d[2], 1, Q_POWER));
+        assert_false(profile_row_brings(&d[2], 1, Q_VOLTAGE));
+        for (unsigned c = 0; c < 4; c++)
+                assert_true(profile_row_brings(&d[3], c, Q_POWER));
+        for (unsigned q = 0; q <= Q_COUNT; q++)
+                assert_false(profile_row_brings(&d[4], 0, q));
+}
+
+static void rows_of_other_kinds(void **state) {
+        CLEANUP(profile_freep) struct profile *p = parse_good(
+                ROWS "  - { dp: 1, type: value, quantity: energy_import_kwh, scale: 0.01 }\n"
+                "  - { dp: 17, type: value, quantity: energy_import_kwh, scale: 0.001, increment: true }\n"
+                "  - { dp: 18, type: value, quantity: energy_export_kwh, increment: true, channel: a }\n"
+                "  - { dp: 19, type: value, quantity: energy_export_kwh, channel: a, increment: false }\n"
+                "  - { dp: 22, type: value, scale: 0.001, danger: calibration, access: r }\n"
+                "  - { dp: 23, type: bool, danger: reset }\n"
+                "  - { dp: 24, type: bool, danger: test }\n"
+                "  - { dp: 104, type: value, scale: 0.25, unit: \"°C\", access: rw }\n");
+        const struct profile_datapoint *d = p->datapoints;
+
+        (void) state;
+        assert_true(d[1].is_increment);
+        assert_int_equal(d[1].scale_num, 1000);  /* mWh */
+        assert_false(profile_row_brings(&d[1], 0, Q_ENERGY_IMPORT));
+        assert_true(profile_row_brings(&d[0], 0, Q_ENERGY_IMPORT));
+        assert_true(d[2].is_increment);
+        assert_false(d[3].is_increment);
+        assert_int_equal(d[4].danger, DANGER_CALIBRATION);
+        assert_int_equal(d[5].danger, DANGER_RESET);
+        assert_int_equal(d[6].danger, DANGER_TEST);
+        assert_int_equal(d[7].danger, DANGER_NONE);
+        assert_string_equal(d[7].unit, "°C");
+        assert_int_equal(d[7].scale_num, 1);
+        assert_int_equal(d[7].scale_den, 4);
+}
+
+static void put_rows(char *text, const char *more) {
+        sprintf(text, HEAD "channels: [a, b, c, d, e, f, g]\ndatapoints:\n");
+        for (unsigned n = 0; n < READINGS_MAX; n++)
+                sprintf(text + strlen(text), "  - { dp: %u, type: value, quantity: %s, channel: %c }\n", n + 1,
+                        quantity_catalogue[n % Q_COUNT].key, 'a' + (int) (n / Q_COUNT));
+        strcat(text, more);
+}
+
+static void as_many_quantities_as_a_report_holds(void **state) {
+        struct config_error error = { .text = "" };
+        struct profile *p = NULL;
+        char text[10000];
+
+        (void) state;
+        put_rows(text, "");
+        profile_free(parse_good(text));
+        /* Voltage, current and power of channel a are there already, as are all that a phase can bring. */
+        put_rows(text, "  - { dp: 200, type: raw, layout: phase-vcpqff, channel: a }\n"
+                       "  - { dp: 201, type: value, quantity: energy_import_kwh, channel: g, increment: true }\n"
+                       "  - { dp: 202, type: value }\n");
+        profile_free(parse_good(text));
+        put_rows(text, "  - { dp: 200, type: value, quantity: voltage_v, channel: g }\n");
         assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
-        assert_string_equal(error.text, "p.yaml:55:5: datapoints[48]: more than 48 datapoints have a quantity; expected fewer");
+        assert_string_equal(error.text, "p.yaml:55:5: datapoints[48]: more than 48 quantities come from the datapoints; "
+                                        "expected fewer");
+        put_rows(text, "  - { dp: 200, type: raw, layout: phase, channel: f }\n");
+        assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
+        assert_null(p);
 }
 
 static void profiles_compare(void **state) {
         CLEANUP(profile_freep) struct profile *a = parse_good(ROWS "  - { dp: 1, type: value, quantity: power_w }\n");
         CLEANUP(profile_freep) struct profile *b = parse_good("# remark\n" ROWS "  - { quantity: power_w, type: value, dp: 1 }\n");
         CLEANUP(profile_freep) struct profile *c = parse_good(ROWS "  - { dp: 2, type: value, quantity: power_w }\n");
+        CLEANUP(profile_freep) struct profile *d = parse_good(ROWS "  - { dp: 1, type: raw, layout: phase }\n");
+        CLEANUP(profile_freep) struct profile *e = parse_good(ROWS "  - { dp: 1, type: raw, layout: day }\n");
+        CLEANUP(profile_freep) struct profile *f = parse_good(ROWS "  - { dp: 1, type: raw, layout: day }\n");
 
         (void) state;
+        assert_false(profile_equal(d, e));
+        assert_true(profile_equal(e, f));
         assert_true(profile_equal(a, b));
         assert_false(profile_equal(a, c));
         assert_false(profile_equal(a, NULL));
@@ -301,6 +422,8 @@ int main(void) {
                 cmocka_unit_test(each_mistake_gives_its_line),
                 cmocka_unit_test(the_smallest_one),
                 cmocka_unit_test(rows),
+                cmocka_unit_test(rows_of_layouts),
+                cmocka_unit_test(rows_of_other_kinds),
                 cmocka_unit_test(as_many_quantities_as_a_report_holds),
                 cmocka_unit_test(profiles_compare),
                 cmocka_unit_test(builtins_are_good),

@@ -103,6 +103,51 @@ static void test_channels_have_their_own_keys(void **state) {
         free(p);
 }
 
+/* A phase of 8 bytes has no power factor, one of 15 has: derived until it is measured. */
+static void test_what_a_layout_may_bring(void **state) {
+        static const uint8_t rows[][2] = { { 1, Q_NONE }, { 0, Q_ENERGY_IMPORT }, { 0, Q_ENERGY_EXPORT } };
+        struct profile *p = profile_with(3, rows, 3);
+        struct series_set s;
+
+        (void) state;
+        p->datapoints[0].layout = LAYOUT_PHASE;
+        p->datapoints[2].is_increment = true;
+        series_set_init(&s, p);
+        assert_int_equal(s.count, 1 + 6);
+        assert_null(series_set_find(&s, "energy_export_kwh"));
+        assert_null(series_set_find(&s, "a.frequency_hz"));
+        assert_int_equal(series_set_find(&s, "a.power_w")->source, SOURCE_MEASURED);
+        apply(&s, 1, 1, Q_VOLTAGE, 230000);
+        apply(&s, 1, 1, Q_CURRENT, 1000);
+        apply(&s, 1, 1, Q_POWER, 115000);
+        assert_int_equal(value_of(&s, "a.power_factor"), 500);
+        assert_int_equal(series_set_find(&s, "a.power_factor")->source, SOURCE_DERIVED);
+        apply(&s, 2, 1, Q_POWER_FACTOR, 498);
+        assert_int_equal(value_of(&s, "a.power_factor"), 498);
+        assert_int_equal(series_set_find(&s, "a.power_factor")->source, SOURCE_MEASURED);
+        apply(&s, 3, 1, Q_POWER, 230000);
+        assert_int_equal(value_of(&s, "a.power_factor"), 498);
+        assert_int_equal(value_of(&s, "a.reactive_power_var"), 0);
+        free(p);
+}
+
+static void test_blocks_fill_three_channels(void **state) {
+        static const uint8_t rows[][2] = { { 0, Q_NONE }, { 0, Q_NONE }, { 0, Q_NONE } };
+        struct profile *p = profile_with(3, rows, 4);
+        struct series_set s;
+
+        (void) state;
+        strcpy(p->channels[3], "c");
+        p->datapoints[0].layout = LAYOUT_VOLTAGES;
+        p->datapoints[1].layout = LAYOUT_CURRENTS;
+        p->datapoints[2].layout = LAYOUT_POWERS;
+        series_set_init(&s, p);
+        assert_int_equal(s.count, 1 + 3 * 6);
+        assert_non_null(series_set_find(&s, "power_w"));
+        assert_non_null(series_set_find(&s, "c.voltage_v"));
+        free(p);
+}
+
 static void test_age(void **state) {
         static const uint8_t rows[][2] = { { 0, Q_POWER }, { 0, Q_ENERGY_IMPORT } };
         struct profile *p = profile_with(2, rows, 1);
@@ -165,6 +210,8 @@ int main(void) {
                 cmocka_unit_test(test_derived_values),
                 cmocka_unit_test(test_power_factor_limits),
                 cmocka_unit_test(test_channels_have_their_own_keys),
+                cmocka_unit_test(test_what_a_layout_may_bring),
+                cmocka_unit_test(test_blocks_fill_three_channels),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_unknown_meter_has_no_series),
                 cmocka_unit_test(test_frame_log_keeps_the_newest),

@@ -142,6 +142,41 @@ static void test_sign_and_direction(void **state) {
         assert_int_equal(v, -50);
 }
 
+/* A negative power divided by ten as if it had no sign; no other quantity is touched. */
+static void test_wrapped_power(void **state) {
+        struct profile_datapoint row = { .id = 19, .quantity = Q_POWER, .scale_num = 100, .scale_den = 1 };
+        struct tuya_directions dir = { 0 };
+        int64_t v;
+
+        (void) state;
+        assert_int_equal(map_number(row, &dir, 429496533, &v), 1);
+        assert_int_equal(v, -19700);
+        assert_int_equal(map_number(row, &dir, 429346730, &v), 1);
+        assert_int_equal(v, -15000000);
+        assert_int_equal(map_number(row, &dir, 429346729, &v), 1);
+        assert_int_equal(v, 42934672900);
+        assert_int_equal(map_number(row, &dir, 429496730, &v), 1);
+        assert_int_equal(v, 0);
+        assert_int_equal(map_number(row, &dir, 429496731, &v), 1);
+        assert_int_equal(v, 42949673100);
+        row.quantity = Q_ENERGY_IMPORT;
+        assert_int_equal(map_number(row, &dir, 429496533, &v), 1);
+        assert_int_equal(v, 42949653300);
+}
+
+static void test_increments_have_no_reading(void **state) {
+        struct profile_datapoint row = { .id = 17, .quantity = Q_ENERGY_IMPORT, .scale_num = 1000, .scale_den = 1,
+                                         .is_increment = true };
+        struct tuya_directions dir = { 0 };
+        int64_t v;
+
+        (void) state;
+        assert_int_equal(map_number(row, &dir, 5, &v), 0);
+        row.is_increment = false;
+        assert_int_equal(map_number(row, &dir, 5, &v), 1);
+        assert_int_equal(v, 5000);
+}
+
 static void test_rows_without_quantity_have_no_reading(void **state) {
         struct profile_datapoint row = { .id = 26, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1 };
         struct tuya_directions dir = { 0 };
@@ -192,6 +227,8 @@ int main(void) {
                 cmocka_unit_test(test_truncation_keeps_what_came_before),
                 cmocka_unit_test(test_scale_is_exact_and_rounds),
                 cmocka_unit_test(test_sign_and_direction),
+                cmocka_unit_test(test_wrapped_power),
+                cmocka_unit_test(test_increments_have_no_reading),
                 cmocka_unit_test(test_rows_without_quantity_have_no_reading),
                 cmocka_unit_test(test_written_units_read_back),
                 cmocka_unit_test(test_table_counts_changes_and_overflow),

@@ -59,6 +59,10 @@ function formatAge(seconds) {
   return `${Math.round(seconds / 86400)} days`;
 }
 
+function sentence(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 function splitKey(key) {
   const dot = key.indexOf(".");
   return dot < 0 ? ["", key] : [key.slice(0, dot), key.slice(dot + 1)];
@@ -189,7 +193,9 @@ function newCard(meter, shape) {
   addPlain(card, keys.filter((key) => key !== "power_w" && !key.includes(".")));
   addChannels(card, keys.filter((key) => key.includes(".")));
   card.hint = element("p", "notice");
-  card.root.append(card.hint);
+  card.notices = element("div");
+  card.notices.setAttribute("role", "status");
+  card.root.append(card.hint, card.notices);
   addDatapoints(card, meter);
   card.age = element("span");
   card.device = element("span");
@@ -222,32 +228,29 @@ function addPlain(card, keys) {
   card.root.append(list);
 }
 
-/* One row for each channel, one column for each quantity that any of them has. */
+/* One column for each channel, one row for each quantity that any of them has: three phases fit on a phone. */
 function addChannels(card, keys) {
   if (keys.length === 0) return;
   const parts = keys.map(splitKey);
   const channels = [...new Set(parts.map(([channel]) => channel))];
-  const quantities = [...new Set(parts.map(([, quantity]) => quantity))];
-  const table = element("table");
+  const quantities = [...page.quantities.keys()].filter((key) => parts.some(([, quantity]) => quantity === key));
+  const table = element("table", "channels");
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
-  table.append(element("caption", "", "Channels"));
-  head.append(headerCell("col", ""));
+  head.append(headerCell("col", "Channel"));
+  for (const channel of channels) head.append(headerCell("col", channel.toUpperCase(), "number"));
   for (const quantity of quantities) {
     const { label, unit } = quantityOf(quantity);
-    head.append(headerCell("col", unit ? `${label}, ${unit}` : label, "number"));
-  }
-  for (const channel of channels) {
     const row = body.insertRow();
-    row.append(headerCell("row", channel.toUpperCase()));
-    for (const quantity of quantities) {
+    row.append(headerCell("row", unit ? `${label}, ${unit}` : label));
+    for (const channel of channels) {
       const key = `${channel}.${quantity}`;
       const cell = element("td", "number value");
       row.append(cell);
-      if (keys.includes(key)) card.values.set(key, { value: cell, unit: quantityOf(quantity).unit });
+      if (keys.includes(key)) card.values.set(key, { value: cell, unit });
     }
   }
-  if (quantities.length > 3) card.root.classList.add("wide");
+  if (channels.length > 3) card.root.classList.add("wide");
   card.root.append(scrolling(table));
 }
 
@@ -268,7 +271,18 @@ function updateCard(card, meter) {
   setText(card.title, meter.name);
   setText(card.device, meter.profile ?? `${meter.protocol}, product not known`);
   showValues(card);
+  showNotices(card, meter.notices);
   updateState(card);
+}
+
+/* What the owner should look into although the meter delivers. */
+function showNotices(card, notices) {
+  const { children } = card.notices;
+  while (children.length > notices.length) card.notices.lastChild.remove();
+  notices.forEach((text, i) => {
+    if (i === children.length) card.notices.append(element("p", "notice"));
+    setText(children[i], sentence(text));
+  });
 }
 
 function showValues(card, forget) {
@@ -295,7 +309,7 @@ function updateState(card) {
   if (page.lost && sinceAnswer > FORGET_MS) showValues(card, true);
 
   const words = [meter.state !== "online" ? meter.reason : null, meter.hint].filter(Boolean);
-  const text = words.map((w) => w[0].toUpperCase() + w.slice(1)).join(". ");
+  const text = words.map(sentence).join(". ");
   card.hint.hidden = page.lost || text === "" || (meter.state === "online" && card.raw.details.open);
   setText(card.hint, text);
   setText(card.age, meter.age_s === null ? "no reading yet" :
@@ -317,7 +331,7 @@ function addDatapoints(card, meter) {
 async function showDatapoints(card) {
   if (!card.raw.details.open) return;
   const answer = await ask(`api/v1/meters/${encodeURIComponent(card.meter.id)}/datapoints`);
-  setText(card.raw.note, answer.hint ?? (answer.datapoints.length === 0 ? "Nothing received yet." : ""));
+  setText(card.raw.note, answer.hint ? sentence(answer.hint) : (answer.datapoints.length === 0 ? "Nothing received yet." : ""));
   card.raw.note.hidden = card.raw.note.textContent === "";
   card.raw.box.hidden = answer.datapoints.length === 0;
   const table = element("table");
@@ -329,12 +343,17 @@ async function showDatapoints(card) {
   for (const d of answer.datapoints) {
     const row = body.insertRow();
     const meaning = d.quantity ? quantityOf(d.quantity).label : d.name ?? DASH;
-    row.append(element("td", "number", String(d.dp)), element("td", "", d.type),
-      element("td", "number raw-value", String(d.raw ?? d.text ?? d.hex)),
+    row.append(element("td", "number", String(d.dp)), element("td", "", d.type), rawCell(d),
       element("td", "", d.channel ? `${d.channel.toUpperCase()} ${meaning}` : meaning),
       element("td", "number", String(d.count)));
   }
   card.raw.box.replaceChildren(table);
+}
+
+function rawCell(d) {
+  const value = d.raw ?? d.text;
+  if (value !== undefined) return element("td", "number raw-value", String(value));
+  return element("td", "raw-value bytes", d.hex.replace(/..(?=.)/g, "$& "));
 }
 
 /* --- start --- */

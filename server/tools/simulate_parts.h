@@ -1,0 +1,48 @@
+/* What the two halves of the subcommand simulate share: its life and options, and what can be told to it. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/buffer.h"
+#include "protocols/bytes.h"
+#include "tools/simulator.h"
+
+#define SIMULATE_COMMAND_MAX  1024
+#define SIMULATE_REQUESTS_MAX 16
+#define SIMULATE_REQUEST_DATA_MAX 256
+
+/* A command that the meter shall send. */
+struct simulate_request {
+        uint8_t command;
+        uint8_t data[SIMULATE_REQUEST_DATA_MAX];
+        size_t len;
+};
+
+struct simulation {
+        sd_event *event;
+        struct simulator *simulator;
+        struct simulator_options options;
+        struct profile *profile;        /* owned; NULL: none was named */
+        unsigned n_requests;            /* to be sent as soon as it measures */
+        struct simulate_request requests[SIMULATE_REQUESTS_MAX];
+        bool verbose, expect;
+        struct buffer line;
+        char command[SIMULATE_COMMAND_MAX];
+        size_t command_len;
+        bool too_long;                  /* the present line does not fit and is thrown away */
+};
+
+/* "1C" and NULL, or "34" and "03": false when these are no hex numbers. */
+bool simulate_parse_request(const char *command, const char *data, struct simulate_request *ret);
+
+/* Begins to read commands from stdin. */
+int simulate_watch_commands(struct simulation *s);
+
+/* What the simulator tells, as lines on stdout; userdata is the simulation. */
+void simulate_on_event(void *userdata, const char *what, const uint8_t *data, size_t len);
+void simulate_on_ready(void *userdata);
+void simulate_on_expect(void *userdata, const struct measured *expected);
+void simulate_on_answer(void *userdata, uint8_t command, struct span data);
+
+/* Writes and clears s->line. */
+void simulate_write_line(struct simulation *s);
