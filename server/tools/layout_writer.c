@@ -29,7 +29,7 @@ struct form {
 static const struct field phase6[] = {
         { 0, 2, 0, Q_VOLTAGE, 100, UNSIGNED, 0, 0 },
         { 2, 2, 0, Q_CURRENT, 100, UNSIGNED, 0, 0 },
-        { 4, 2, 0, Q_POWER, 100, SIGNED, 0, 0 },
+        { 4, 2, 0, Q_POWER, 100, UNSIGNED, 0, 0 },
 };
 
 /* With 10 bytes a residual current follows, which has no quantity. */

@@ -21,16 +21,14 @@ enum {
         OUT_MAX = 8192,
 };
 
-static int watch(struct simulation *s) {
+/* Before anything is made that would have to be taken away again. */
+static int watch_signals(struct simulation *s) {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-        int r;
+        int r = 0;
 
-        for (size_t i = 0; i < ELEMENTS(signals); i++) {
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(signals); i++)
                 r = sd_event_add_signal(s->event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
-                if (r < 0)
-                        return r;
-        }
-        return simulate_watch_commands(s);
+        return r;
 }
 
 static void print_port(struct simulation *s) {
@@ -55,12 +53,17 @@ static int simulate(struct simulation *s) {
         s->options.mcu.answer = simulate_on_answer;
         s->options.mcu.userdata = s;
         s->options.userdata = s;
+        r = watch_signals(s);
+        if (r < 0) {
+                log_error("simulate: %s", strerror(-r));
+                return 1;
+        }
         if (simulator_new(s->event, &s->options, &s->simulator, error) < 0) {
                 log_error("%s", error);
                 return 1;
         }
         print_port(s);
-        r = watch(s);
+        r = simulate_watch_commands(s);
         if (r >= 0)
                 r = sd_event_loop(s->event);
         if (r < 0)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from gateway import Collector, Process, run, shared_dir, wait_until  # noqa: F401
+from gateway import Collector, Process, run, wait_until
 from test_demo import Lines
 
 BATCH = 30  # meters of one gateway; its limit is 32
