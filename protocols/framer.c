@@ -8,7 +8,14 @@ void framer_init(struct framer *f, frame_check_fn check) {
         *f = (struct framer) { .check = check };
 }
 
+void framer_on_text(struct framer *f, framer_text_fn text, void *userdata) {
+        f->text = text;
+        f->text_userdata = userdata;
+}
+
 static void drop(struct framer *f, size_t n) {
+        if (f->text && n > 0)
+                f->text(f->text_userdata, f->buf + f->start, n);
         f->start += n;
         f->len -= n;
         f->noise_bytes += n;

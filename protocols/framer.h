@@ -14,8 +14,13 @@
  * beyond the limit. */
 typedef ssize_t (*frame_check_fn)(const uint8_t *buf, size_t len);
 
+/* Gets every byte that belongs to no frame, in order. */
+typedef void (*framer_text_fn)(void *userdata, const uint8_t *bytes, size_t len);
+
 struct framer {
         frame_check_fn check;
+        framer_text_fn text;        /* NULL: nobody wants them */
+        void *text_userdata;
         size_t start, len;          /* unread bytes are buf[start .. start + len) */
         uint64_t frames;
         uint64_t noise_bytes;       /* outside any frame, those of broken frames included */
@@ -27,6 +32,9 @@ struct framer {
 };
 
 void framer_init(struct framer *f, frame_check_fn check);
+
+/* text is called from within the functions below; it must not call them. */
+void framer_on_text(struct framer *f, framer_text_fn text, void *userdata);
 
 /* Forgets unread bytes (as noise); the counters stay. For a port that was reopened. */
 void framer_reset(struct framer *f);

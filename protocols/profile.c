@@ -2,8 +2,6 @@
 
 #include <stddef.h>
 
-#include "protocols/quantity.h"
-#include "protocols/tuyamcu/layout.h"
 
 const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT] = {
         [DATAPOINT_RAW] = "raw",       [DATAPOINT_BOOL] = "bool", [DATAPOINT_VALUE] = "value",
@@ -44,12 +42,4 @@ const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8
                 if (p->datapoints[i].id == id)
                         return &p->datapoints[i];
         return NULL;
-}
-
-bool profile_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity) {
-        if (row->is_increment)
-                return false;
-        if (row->layout != LAYOUT_NONE)
-                return tuya_layout_has(row, channel, quantity);
-        return row->quantity != Q_NONE && row->channel == channel && row->quantity == quantity;
 }

@@ -94,9 +94,6 @@ struct profile {
 /* The row of a datapoint, NULL when the profile does not list it. */
 const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8_t id);
 
-/* Whether a row can bring readings of this quantity in this channel, directly or by its layout. */
-bool profile_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity);
-
 extern const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT];    /* "raw", "bool", ... */
 extern const char *const datapoint_layout_names[LAYOUT_COUNT];          /* "phase", "phase-vcpqff", ...; [0] is "" */
 extern const char *const datapoint_danger_names[DANGER_COUNT];          /* "calibration", ...; [0] is "" */

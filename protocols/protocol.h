@@ -9,11 +9,14 @@
 #include "protocols/datapoints.h"
 #include "protocols/framer.h"
 #include "protocols/profile.h"
+#include "protocols/quantity.h"
 #include "protocols/report.h"
+#include "protocols/text_log.h"
 
 #define SESSION_TX_MAX     272  /* largest frame sent: 265 bytes, what an MCU has to keep at the least */
 #define SESSION_NEVER      UINT64_MAX
-#define SESSION_COUNTERS_MAX 16
+#define SESSION_COUNTERS_MAX 48
+#define SESSION_DETAIL_MAX  96   /* text of a detail with its end */
 
 /* What a meter is doing, as API, metrics and logs name it. */
 enum meter_state {
@@ -21,6 +24,9 @@ enum meter_state {
         METER_ONLINE,
         METER_STALE,       /* the link is there, but nothing fresh arrives */
         METER_OFFLINE,     /* it was there and is gone */
+        METER_NO_MODULE,        /* the port is open, nobody answers */
+        METER_NOT_PROVISIONED,  /* a radio module answers; it belongs to no utility network */
+        METER_SEARCHING,        /* it belongs to one; the utility's meter does not answer */
         METER_STATE_COUNT,
 };
 extern const char *const meter_state_names[METER_STATE_COUNT];
@@ -37,6 +43,8 @@ struct session_config {
         uint32_t baud;                  /* where to begin; 0: no opinion. Others are tried when nothing answers */
         uint32_t poll_ms;
         uint32_t stale_after_ms;
+        bool poll_aligned;              /* polls fall on multiples of poll_ms of the wall clock, once it is known */
+        uint32_t console_log_level;     /* to be set in a module that has a console; 0: left as it is */
         bool listen_only;               /* never transmit */
         bool has_speed;                 /* the port is a serial one whose speed can be set */
 };
@@ -71,6 +79,51 @@ struct protocol_counter {
         bool is_withheld;               /* counts values kept back: metergate_readings_withheld_total{reason=name} */
 };
 
+/* How sure it is that a meter brings a series. */
+enum series_presence {
+        SERIES_NONE,
+        SERIES_POSSIBLE,                /* only some of what it sends brings it: derived until it was measured */
+        SERIES_CERTAIN,
+};
+
+/* One more thing to know about a meter, for its diagnostics. */
+enum detail_kind {
+        DETAIL_UNKNOWN,                 /* shown as null */
+        DETAIL_TEXT,
+        DETAIL_NUMBER,
+        DETAIL_FLAG,                    /* number is 0 or 1 */
+        DETAIL_TIME,                    /* at_ms */
+        DETAIL_HEX,                     /* bytes */
+};
+
+struct session_detail {
+        const char *key;                /* JSON key; static text */
+        const char *label;              /* for people; static text */
+        enum detail_kind kind;
+        bool is_secret;                 /* shown as "masked" unless a control token asks for it */
+        int64_t number;
+        uint64_t at_ms;
+        char text[SESSION_DETAIL_MAX];
+        const uint8_t *bytes;           /* the session's; valid until its next call */
+        size_t len;
+};
+
+/* What a datapoint is, where its protocol says so by itself and no profile is needed. */
+struct attribute_info {
+        char id[8];                     /* "0x0400" */
+        const char *type;               /* static text; NULL: has no name */
+        const char *name;               /* static text; NULL: not known */
+        uint8_t quantity;               /* that it becomes, or Q_NONE */
+};
+
+/* What an owner can ask a meter to do. */
+enum session_action {
+        ACTION_QUERY,                   /* read it now */
+        ACTION_REJOIN,                  /* join the utility's network again */
+        ACTION_COUNT,
+};
+extern const char *const session_action_names[ACTION_COUNT];
+
 struct protocol {
         const char *name;               /* configuration key, JSON value and metric label: never renamed */
         const uint32_t *bauds;          /* speeds to try, ends with 0 */
@@ -78,6 +131,9 @@ struct protocol {
         size_t session_size;            /* bytes of state, a struct session first; handed in zeroed */
         const struct protocol_counter *counters;  /* ends with a NULL name */
         unsigned silence_ms;            /* a part-frame followed by this much silence is given up */
+        bool needs_profile;             /* without one its values have no meaning */
+        bool has_no_checksum;           /* a damaged frame can pass: a first counter value needs a second to agree */
+        bool aligns_polls;              /* it knows poll_aligned */
         frame_check_fn frame_check;
 
         /* The port has been opened (again): starts the dialogue. Counters and datapoints are kept. */
@@ -93,6 +149,23 @@ struct protocol {
         void (*poll)(struct session *s, uint64_t now_ms, bool receiving, struct session_output *out);
         /* Puts a reading's origin into words, such as "dp 20". */
         void (*origin_name)(uint16_t origin, char *buf, size_t size);
+        /* Which series a meter of this profile has in a channel. */
+        void (*series)(const struct profile *profile, unsigned channel, enum series_presence ret[Q_COUNT]);
+
+        /* The rest is optional: NULL where a protocol has nothing of the kind. */
+
+        /* Bytes outside any frame, as they come. */
+        void (*text)(struct session *s, uint64_t now_ms, const uint8_t *bytes, size_t len);
+        /* The console lines so collected. */
+        const struct text_log *(*console)(const struct session *s);
+        /* True for a frame that holds a secret and must not be kept. */
+        bool (*is_secret)(const uint8_t *frame, size_t len);
+        /* What a datapoint is; NULL: the profile says it. */
+        void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
+        /* The i-th detail; false past the last. */
+        bool (*detail)(const struct session *s, unsigned i, struct session_detail *ret);
+        /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now. */
+        int (*act)(struct session *s, uint64_t now_ms, enum session_action action);
 };
 
 extern const struct protocol *const protocols[];  /* ends with NULL */

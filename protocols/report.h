@@ -9,6 +9,7 @@
 
 struct reading {
         int64_t value;     /* in the catalogue's resolution */
+        int64_t step;      /* counters: what the last digit of the meter's register counts; 0: not known */
         uint16_t origin;   /* where on the wire it came from; protocol->origin_name() puts it into words */
         uint8_t channel;   /* index into the profile's channels, 0 = plain */
         uint8_t quantity;  /* enum quantity */

@@ -17,7 +17,7 @@ struct command {
 
 static const struct command commands[] = {
         { "serve", "run the gateway", serve_main },
-        { "demo", "run the gateway on a simulated meter", demo_main },
+        { "demo", "run the gateway on simulated meters", demo_main },
         { "check-config", "validate a configuration and say what would run", check_config_main },
         { "simulate", "play a meter on a pty", simulate_main },
         { "decode", "turn captured bytes into NDJSON", decode_main },

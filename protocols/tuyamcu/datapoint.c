@@ -139,6 +139,7 @@ unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_dir
         if (!scale(undo_wrap(row, d->number), row, &value) || !apply_sign(row, dir, &value))
                 return 0;
         return report_set(report, (struct reading) {
-                .value = value, .origin = d->id, .channel = row->channel, .quantity = row->quantity,
+                .value = value, .step = (row->scale_num + row->scale_den - 1) / row->scale_den, .origin = d->id,
+                .channel = row->channel, .quantity = row->quantity,
         });
 }

@@ -177,7 +177,7 @@ unsigned tuya_layout_map(const struct profile_datapoint *row, struct span value,
                 int64_t step = has_den ? 1000 / row->power_den : f->step;
 
                 count += report_set(report, (struct reading) {
-                        .value = read_field(f, value) * step, .origin = origin, .quantity = f->quantity,
+                        .value = read_field(f, value) * step, .step = step, .origin = origin, .quantity = f->quantity,
                         .channel = (uint8_t) channel_of(t, f, row),
                 });
         }
@@ -193,6 +193,26 @@ bool tuya_layout_has(const struct profile_datapoint *row, unsigned channel, unsi
                                 return true;
         }
         return false;
+}
+
+bool tuya_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity) {
+        if (row->is_increment)
+                return false;
+        if (row->layout != LAYOUT_NONE)
+                return tuya_layout_has(row, channel, quantity);
+        return row->quantity != Q_NONE && row->channel == channel && row->quantity == quantity;
+}
+
+void tuya_series(const struct profile *profile, unsigned channel, enum series_presence ret[Q_COUNT]) {
+        for (unsigned q = 0; q < Q_COUNT; q++)
+                ret[q] = SERIES_NONE;
+        for (unsigned i = 0; profile && i < profile->n_datapoints; i++) {
+                const struct profile_datapoint *row = &profile->datapoints[i];
+
+                for (unsigned q = 0; q < Q_COUNT; q++)
+                        if (tuya_row_brings(row, channel, q) && ret[q] != SERIES_CERTAIN)
+                                ret[q] = row->layout == LAYOUT_NONE ? SERIES_CERTAIN : SERIES_POSSIBLE;
+        }
 }
 
 bool tuya_history_read(enum datapoint_layout layout, struct span value, struct tuya_history *ret) {

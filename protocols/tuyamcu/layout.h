@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 #include "protocols/bytes.h"
-#include "protocols/profile.h"
-#include "protocols/report.h"
+#include "protocols/protocol.h"
 
 /* Maps a raw value by the row's layout into readings of the row's channel (blocks of three phases: of channels
  * 1 to 3, and 0 for a total), replacing readings of the same channel and quantity. The value's length picks the
@@ -19,6 +18,12 @@ unsigned tuya_layout_map(const struct profile_datapoint *row, struct span value,
 /* Whether a datapoint of this layout can bring this quantity in this channel (of the row's own, or of blocks), by
  * any length that the layout names: the guess at 15 bytes of a plain phase promises nothing. */
 bool tuya_layout_has(const struct profile_datapoint *row, unsigned channel, unsigned quantity);
+
+/* Whether a row can bring readings of this quantity in this channel, directly or by its layout. */
+bool tuya_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity);
+
+/* Which series a meter of this profile has in a channel; a NULL profile has none. */
+void tuya_series(const struct profile *profile, unsigned channel, enum series_presence ret[Q_COUNT]);
 
 /* History of a month or a day. */
 struct tuya_history {

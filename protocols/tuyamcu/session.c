@@ -1,6 +1,7 @@
 /* The session as a whole: what arrives, and the state that others see. */
 #include "protocols/tuyamcu/session.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "protocols/tuyamcu/tuyamcu.h"
@@ -301,4 +302,17 @@ void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct ses
         out->next_ms = min_u64(out->next_ms, silence_deadline(s));
         if (base->state == METER_ONLINE)
                 out->next_ms = min_u64(out->next_ms, stale_at(s));
+}
+
+/* A battery device is awake when it likes, and some meters asked not to be disturbed. The start-up queries anyway. */
+int tuya_act(struct session *base, uint64_t now_ms, enum session_action action) {
+        struct tuya_session *s = tuya_session(base);
+
+        if (action != ACTION_QUERY || s->config.listen_only)
+                return -EOPNOTSUPP;
+        if (tuya_is_searching(s) || s->low_power || s->wants_silence)
+                return -EBUSY;
+        s->poll_due_ms = now_ms;
+        s->poll_again = true;
+        return 0;
 }

@@ -190,3 +190,4 @@ void tuya_stop(struct session *base, const char *reason);
 void tuya_set_profile(struct session *base, const struct profile *profile);
 void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
 void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct session_output *out);
+int tuya_act(struct session *base, uint64_t now_ms, enum session_action action);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "protocols/tuyamcu/layout.h"
 #include "protocols/tuyamcu/session.h"
 
 static const struct protocol_counter counters[TUYA_COUNTER_COUNT + 1] = {
@@ -42,4 +43,7 @@ const struct protocol tuyamcu_protocol = {
         .frame = tuya_frame,
         .poll = tuya_poll,
         .origin_name = origin_name,
+        .series = tuya_series,
+        .act = tuya_act,
+        .needs_profile = true,
 };

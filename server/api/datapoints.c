@@ -9,12 +9,12 @@
 #include "base/decimal.h"
 
 /* A string comes as text for people and as bytes, because its text need not be valid UTF-8. */
-static void put_raw(struct json_writer *w, const struct datapoint *d) {
+static void put_raw(struct json_writer *w, const struct datapoint *d, bool is_text) {
         size_t kept = d->length < DATAPOINT_BYTES_MAX ? d->length : DATAPOINT_BYTES_MAX;
 
         if (d->numeric)
                 json_put_int(w, "raw", d->number);
-        if (!d->numeric && d->type == DATAPOINT_STRING)
+        if (!d->numeric && is_text)
                 json_put_string_n(w, "text", (const char *) d->bytes, kept);
         if (!d->numeric)
                 json_put_hex(w, "hex", d->bytes, kept);
@@ -23,15 +23,11 @@ static void put_raw(struct json_writer *w, const struct datapoint *d) {
                 json_put_bool(w, "truncated", true);
 }
 
-static void put_type(struct json_writer *w, const struct datapoint *d) {
+static void put_type(struct json_writer *w, const struct datapoint *d, const char *name) {
         char text[16];
 
-        if (d->type < DATAPOINT_TYPE_COUNT) {
-                json_put_string(w, "type", datapoint_type_names[d->type]);
-        } else {
-                snprintf(text, sizeof text, "type %u", d->type);
-                json_put_string(w, "type", text);
-        }
+        snprintf(text, sizeof text, "type %u", d->type);
+        json_put_string(w, "type", name ? name : text);
 }
 
 /* Raw value times the row's scale, exact: its divisor divides a power of ten. */
@@ -66,6 +62,16 @@ static void put_remarks(struct json_writer *w, const struct profile_datapoint *r
                 json_put_string(w, "danger", datapoint_danger_names[row->danger]);
 }
 
+static void put_words(struct json_writer *w, const char *name, const struct quantity_info *quantity,
+                      const char *channel, const char *unit, const char *evidence) {
+        json_put_string(w, "name", view_text_or_null(name));
+        json_put_string(w, "quantity", quantity ? quantity->key : NULL);
+        json_put_string(w, "channel", view_text_or_null(channel));
+        json_put_string(w, "unit", view_text_or_null(unit));
+        json_put_string(w, "evidence", evidence);
+}
+
+/* What a profile says. */
 static void put_meaning(struct json_writer *w, const struct profile *profile, const struct datapoint *d) {
         const struct profile_datapoint *row = NULL;
         const struct quantity_info *quantity = NULL;
@@ -80,23 +86,42 @@ static void put_meaning(struct json_writer *w, const struct profile *profile, co
         if (row)
                 unit = quantity ? quantity->unit : row->unit;
         json_put_bool(w, "mapped", row != NULL);
-        json_put_string(w, "name", row ? view_text_or_null(row->name) : NULL);
-        json_put_string(w, "quantity", quantity ? quantity->key : NULL);
-        json_put_string(w, "channel", channel ? view_text_or_null(channel) : NULL);
-        json_put_string(w, "unit", unit ? view_text_or_null(unit) : NULL);
-        json_put_string(w, "evidence", row ? profile_evidence_names[row->evidence] : NULL);
+        put_words(w, row ? row->name : NULL, quantity, channel, unit,
+                  row ? profile_evidence_names[row->evidence] : NULL);
         if (row)
                 put_remarks(w, row, d);
 }
 
-static void put_datapoint(struct json_writer *w, const struct profile *profile, const struct datapoint *d,
-                          uint64_t now_ms) {
-        json_object_begin(w, NULL);
+static void put_numbered(struct json_writer *w, const struct meter *m, const struct datapoint *d) {
         json_put_uint(w, "dp", d->id);
-        put_type(w, d);
-        put_raw(w, d);
+        put_type(w, d, d->type < DATAPOINT_TYPE_COUNT ? datapoint_type_names[d->type] : NULL);
+        put_raw(w, d, d->type == DATAPOINT_STRING);
         json_put_uint(w, "count", d->count);
-        put_meaning(w, profile, d);
+        put_meaning(w, meter_profile(m), d);
+}
+
+/* Where the protocol itself says what things are. The unit is that of the reading: raw is a count of the meter's. */
+static void put_attribute(struct json_writer *w, const struct meter *m, const struct datapoint *d) {
+        const struct quantity_info *quantity = NULL;
+        struct attribute_info info;
+
+        meter_config(m)->protocol->attribute(d, &info);
+        if (info.quantity < Q_COUNT)
+                quantity = &quantity_catalogue[info.quantity];
+        json_put_string(w, "attribute", info.id);
+        put_type(w, d, info.type);
+        put_raw(w, d, false);
+        json_put_uint(w, "count", d->count);
+        json_put_bool(w, "mapped", quantity != NULL);
+        put_words(w, info.name, quantity, NULL, quantity ? quantity->unit : NULL, NULL);
+}
+
+static void put_datapoint(struct json_writer *w, const struct meter *m, const struct datapoint *d, uint64_t now_ms) {
+        json_object_begin(w, NULL);
+        if (meter_config(m)->protocol->attribute)
+                put_attribute(w, m, d);
+        else
+                put_numbered(w, m, d);
         view_put_time(w, "first_seen", true, d->first_seen_ms);
         view_put_time(w, "last_seen", true, d->last_seen_ms);
         view_put_time(w, "last_change", true, d->last_change_ms);
@@ -117,7 +142,7 @@ static void put_hint(struct json_writer *w, const struct meter *m) {
         char text[400];
         int len;
 
-        if (meter_profile(m))
+        if (!view_lacks_profile(m))
                 return;
         if (key[0])
                 len = snprintf(text, sizeof text, "no profile knows the product key %s", key);
@@ -149,7 +174,7 @@ int api_datapoints(void *userdata, const struct request *request, struct reply *
         put_hint(&w, m);
         json_array_begin(&w, "datapoints");
         for (unsigned i = 0; i < t->count; i++)
-                put_datapoint(&w, meter_profile(m), &t->items[i], now_ms);
+                put_datapoint(&w, m, &t->items[i], now_ms);
         json_array_end(&w);
         json_put_uint(&w, "dropped", t->dropped);
         json_object_end(&w);

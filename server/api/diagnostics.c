@@ -1,6 +1,8 @@
 /* GET /api/v1/meters/{id}/diagnostics: why a meter is in the state it is in. */
 #include "api/handlers.h"
 
+#include <string.h>
+
 #include "api/view.h"
 
 static void put_state(struct json_writer *w, const struct meter *m, uint64_t now_ms) {
@@ -81,6 +83,7 @@ static void put_counters(struct json_writer *w, const struct meter *m) {
         uint64_t count;
 
         json_object_begin(w, "counters");
+        json_put_uint(w, "register_resets", meter_totals(m)->counts[COUNTER_RESET]);
         for (unsigned i = 0; names[i].name; i++)
                 if (!names[i].is_withheld)
                         json_put_uint(w, names[i].name, session->counters[i]);
@@ -88,6 +91,96 @@ static void put_counters(struct json_writer *w, const struct meter *m) {
         json_object_begin(w, "withheld");
         for (unsigned i = 0; meter_withheld(m, i, &reason, &count); i++)
                 json_put_uint(w, reason, count);
+        json_object_end(w);
+}
+
+/* The registers as the meter shows them, beside what is published: after a reset the two differ. */
+static void put_registers(struct json_writer *w, const struct meter *m, uint64_t now_ms) {
+        const struct totals *t = meter_totals(m);
+        const struct series_set *set = meter_series(m);
+
+        json_array_begin(w, "registers");
+        for (unsigned i = 0; i < t->count; i++) {
+                const struct totals_item *item = &t->items[i];
+                const struct quantity_info *info = &quantity_catalogue[item->quantity];
+                const struct counter *c = &item->counter;
+
+                json_object_begin(w, NULL);
+                json_put_string(w, "channel", view_text_or_null(set->channels[item->channel]));
+                json_put_string(w, "quantity", info->key);
+                view_put_number(w, "register", c->known, c->reading, info->decimals);
+                view_put_number(w, "published", c->known, c->total, info->decimals);
+                view_put_time(w, "at", c->known, c->at_ms);
+                view_put_age(w, now_ms, c->known, c->at_ms);
+                view_put_number(w, "withheld", c->n_pending > 0, c->last_pending, info->decimals);
+                json_put_uint(w, "withheld_in_a_row", c->n_pending);
+                json_object_end(w);
+        }
+        json_array_end(w);
+}
+
+static void put_detail_value(struct json_writer *w, const struct session_detail *d, uint64_t now_ms) {
+        switch (d->kind) {
+        case DETAIL_TEXT:
+                json_put_string(w, "value", d->text);
+                break;
+        case DETAIL_NUMBER:
+                json_put_int(w, "value", d->number);
+                break;
+        case DETAIL_FLAG:
+                json_put_bool(w, "value", d->number != 0);
+                break;
+        case DETAIL_TIME:
+                view_put_time(w, "value", true, d->at_ms);
+                view_put_age(w, now_ms, true, d->at_ms);
+                break;
+        case DETAIL_HEX:
+                json_put_hex(w, "value", d->bytes, d->len);
+                break;
+        default:
+                json_put_null(w, "value");
+        }
+}
+
+static void put_details(struct json_writer *w, const struct meter *m, uint64_t now_ms, bool show_secrets) {
+        const struct protocol *protocol = meter_config(m)->protocol;
+        struct session_detail d;
+
+        json_object_begin(w, "details");
+        for (unsigned i = 0; protocol->detail && protocol->detail(meter_session(m), i, &d); i++) {
+                json_object_begin(w, d.key);
+                json_put_string(w, "label", d.label);
+                if (d.is_secret && !show_secrets && d.kind != DETAIL_UNKNOWN)
+                        json_put_string(w, "value", "masked");
+                else
+                        put_detail_value(w, &d, now_ms);
+                if (d.is_secret)
+                        json_put_bool(w, "secret", true);
+                json_object_end(w);
+        }
+        json_object_end(w);
+}
+
+static void put_console(struct json_writer *w, const struct meter *m, uint64_t now_ms) {
+        const struct protocol *protocol = meter_config(m)->protocol;
+        const struct text_log *log = protocol->console ? protocol->console(meter_session(m)) : NULL;
+        const struct text_log_line *line;
+
+        if (!log) {
+                json_put_null(w, "console");
+                return;
+        }
+        json_object_begin(w, "console");
+        json_array_begin(w, "lines");
+        for (unsigned i = 0; (line = text_log_get(log, i)); i++) {
+                json_object_begin(w, NULL);
+                view_put_time(w, "at", true, line->at_ms);
+                view_put_age(w, now_ms, true, line->at_ms);
+                json_put_string(w, "text", line->text);
+                json_object_end(w);
+        }
+        json_array_end(w);
+        json_put_uint(w, "total", log->total);
         json_object_end(w);
 }
 
@@ -122,23 +215,48 @@ static void put_latency(struct json_writer *w, const struct session *s) {
         json_object_end(w);
 }
 
+/* Secrets are shown to those who may control, and only when they ask for them: an answer is easily passed on to
+ * somebody who helps. False: the reply is a problem. */
+static bool choose_secrets(const struct request *request, struct reply *reply, bool *ret_show) {
+        const char *text = request_query(request, "secrets");
+
+        *ret_show = text && strcmp(text, "show") == 0;
+        if (text && !*ret_show && strcmp(text, "mask") != 0) {
+                reply_problem(reply, 400, "secrets", "expected show or mask");
+                return false;
+        }
+        return !*ret_show || view_may_control(request, "secrets", reply);
+}
+
+static void put_diagnostics(struct json_writer *w, const struct meter *m, bool show_secrets) {
+        uint64_t now_ms = view_now();
+
+        json_object_begin(w, NULL);
+        json_put_string(w, "meter", meter_config(m)->id);
+        put_state(w, m, now_ms);
+        put_identity(w, m);
+        put_link(w, m);
+        put_framing(w, meter_framer(m));
+        put_counters(w, m);
+        put_registers(w, m, now_ms);
+        put_plausibility(w, m);
+        put_latency(w, meter_session(m));
+        put_details(w, m, now_ms, show_secrets);
+        put_console(w, m, now_ms);
+        json_put_uint(w, "frames_logged", meter_frames(m)->total);
+        json_object_end(w);
+}
+
 int api_diagnostics(void *userdata, const struct request *request, struct reply *reply) {
         const struct meter *m = view_find_meter(userdata, request, reply);
         struct json_writer w;
+        bool show_secrets;
 
-        if (!m)
+        if (!m || !choose_secrets(request, reply, &show_secrets))
                 return 0;
+        if (show_secrets)
+                reply->cache_control = "no-store";
         json_begin(&w, &reply->body);
-        json_object_begin(&w, NULL);
-        json_put_string(&w, "meter", meter_config(m)->id);
-        put_state(&w, m, view_now());
-        put_identity(&w, m);
-        put_link(&w, m);
-        put_framing(&w, meter_framer(m));
-        put_counters(&w, m);
-        put_plausibility(&w, m);
-        put_latency(&w, meter_session(m));
-        json_put_uint(&w, "frames_logged", meter_frames(m)->total);
-        json_object_end(&w);
+        put_diagnostics(&w, m, show_secrets);
         return view_finish(reply);
 }

@@ -164,8 +164,8 @@ static void put_meter(struct package *p, const struct meter *m) {
 
         if (set->count == 0) {
                 buffer_printf(p->out, "  # %s: not known yet what this meter measures. %s\n", id,
-                              meter_profile(m) ? "Its profile maps no quantity." :
-                              "Fetch this file again once it is online, or set its profile.");
+                              view_lacks_profile(m) ? "Fetch this file again once it is online, or set its profile." :
+                              "Its profile maps no quantity.");
                 return;
         }
         p->entries++;

@@ -101,6 +101,11 @@ static void put_up(struct metrics *x, const struct meter *m) {
         put_uint(x, LABELS("meter", meter_config(m)->id), meter_state(m) == METER_ONLINE);
 }
 
+static void put_state(struct metrics *x, const struct meter *m) {
+        for (unsigned s = 0; s < METER_STATE_COUNT; s++)
+                put_uint(x, LABELS("meter", meter_config(m)->id, "state", meter_state_names[s]), meter_state(m) == s);
+}
+
 static void put_info(struct metrics *x, const struct meter *m) {
         const struct meter_config *config = meter_config(m);
         const char *profile = view_profile_name(m);
@@ -142,6 +147,20 @@ static void put_withheld(struct metrics *x, const struct meter *m) {
                 put_uint(x, LABELS("meter", meter_config(m)->id, "reason", reason), count);
 }
 
+static void put_resets(struct metrics *x, const struct meter *m) {
+        put_uint(x, LABELS("meter", meter_config(m)->id), meter_totals(m)->counts[COUNTER_RESET]);
+}
+
+/* What neither went wrong nor was withheld: requests and answers by type, and the like. */
+static void put_events(struct metrics *x, const struct meter *m) {
+        const struct protocol_counter *counters = meter_config(m)->protocol->counters;
+
+        for (unsigned i = 0; counters[i].name; i++)
+                if (!counters[i].is_error && !counters[i].is_withheld)
+                        put_uint(x, LABELS("meter", meter_config(m)->id, "event", counters[i].name),
+                                 meter_session(m)->counters[i]);
+}
+
 static void put_reconnects(struct metrics *x, const struct meter *m) {
         uint64_t opens = meter_link(m).opens;
 
@@ -153,11 +172,14 @@ static const struct {
         void (*put)(struct metrics *x, const struct meter *m);
 } meter_families[] = {
         { "metergate_meter_up", "gauge", "1 while the meter is online.", put_up },
+        { "metergate_meter_state", "gauge", "1 for the state that the meter is in.", put_state },
         { "metergate_meter_info", "gauge", "What the meter is; always 1.", put_info },
         { "metergate_last_reading_timestamp_seconds", "gauge", "Time of the newest reading.", put_last_reading },
         { "metergate_frames_received_total", "counter", "Good frames received.", put_frames },
         { "metergate_frame_errors_total", "counter", "Frames that could not be used, by reason.", put_frame_errors },
         { "metergate_readings_withheld_total", "counter", "Readings not published, by reason.", put_withheld },
+        { "metergate_register_resets_total", "counter", "Energy registers that began anew.", put_resets },
+        { "metergate_protocol_events_total", "counter", "What happened on the meter's line, by kind.", put_events },
         { "metergate_reconnects_total", "counter", "Times the meter's port was opened again.", put_reconnects },
 };
 

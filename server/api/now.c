@@ -59,7 +59,7 @@ int api_now(void *userdata, const struct request *request, struct reply *reply) 
 static bool may_exist(const struct meter *m, const char *key) {
         enum quantity q = quantity_from_key(key);
 
-        if (!meter_profile(m))
+        if (view_lacks_profile(m))
                 return q != Q_NONE;
         return q != Q_NONE && view_lacks_energy(m, q);
 }

@@ -18,6 +18,7 @@ static int serve_asset(void *userdata, const struct request *request, struct rep
         return 0;
 }
 
+static const char *const diagnostics_parameters[] = { "secrets", NULL };
 static const char *const frames_parameters[] = { "format", NULL };
 static const char *const home_assistant_parameters[] = { "url", "scan_interval", NULL };
 
@@ -28,8 +29,9 @@ const struct route api_routes[] = {
         { "GET", "/api/v1/meters/{id}/now", api_now, false, NULL },
         { "GET", "/api/v1/meters/{id}/now/{series}", api_now_series, false, NULL },
         { "GET", "/api/v1/meters/{id}/datapoints", api_datapoints, false, NULL },
-        { "GET", "/api/v1/meters/{id}/diagnostics", api_diagnostics, false, NULL },
+        { "GET", "/api/v1/meters/{id}/diagnostics", api_diagnostics, false, diagnostics_parameters },
         { "GET", "/api/v1/meters/{id}/frames", api_frames, false, frames_parameters },
+        { "POST", "/api/v1/meters/{id}/actions/{action}", api_action, false, NULL },
         { "GET", "/api/v1/home-assistant.yaml", api_home_assistant, false, home_assistant_parameters },
         { "GET", "/metrics", api_metrics, false, NULL },
         { "GET", "/healthz", api_healthz, true, NULL },

@@ -57,12 +57,16 @@ bool view_is_current(const struct meter *m, const struct series *s, uint64_t now
         return series_is_current(s, now_ms, meter_config(m)->stale_after_ms);
 }
 
-void view_put_value(struct json_writer *w, const char *key, const struct meter *m, const struct series *s,
-                    uint64_t now_ms) {
-        if (view_is_current(m, s, now_ms))
-                json_put_decimal(w, key, s->value, quantity_catalogue[s->quantity].decimals);
+void view_put_number(struct json_writer *w, const char *key, bool known, int64_t value, unsigned decimals) {
+        if (known)
+                json_put_decimal(w, key, value, decimals);
         else
                 json_put_null(w, key);
+}
+
+void view_put_value(struct json_writer *w, const char *key, const struct meter *m, const struct series *s,
+                    uint64_t now_ms) {
+        view_put_number(w, key, view_is_current(m, s, now_ms), s->value, quantity_catalogue[s->quantity].decimals);
 }
 
 bool view_lacks_energy(const struct meter *m, enum quantity quantity) {
@@ -81,6 +85,10 @@ const char *view_profile_name(const struct meter *m) {
         const struct profile *profile = meter_profile(m);
 
         return profile ? profile->name : NULL;
+}
+
+bool view_lacks_profile(const struct meter *m) {
+        return meter_config(m)->protocol->needs_profile && !meter_profile(m);
 }
 
 const char *view_channel(const struct meter *m, const struct series *s) {
@@ -108,6 +116,14 @@ struct meter *view_find_meter(const struct app *app, const struct request *reque
         reply_problem(reply, 404, NULL, "no meter \"%.64s\" here; there is %s", request->args[0],
                       ids.len > 0 ? ids.text : "none");
         return NULL;
+}
+
+bool view_may_control(const struct request *request, const char *parameter, struct reply *reply) {
+        if (request->role == HTTP_ROLE_CONTROL)
+                return true;
+        reply_problem(reply, 403, parameter, "this needs a token that may control: a line \"control SECRET\" in the "
+                      "file that http.tokens of the configuration names");
+        return false;
 }
 
 int view_finish(const struct reply *reply) {

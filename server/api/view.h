@@ -28,6 +28,9 @@ void view_put_last_reading(struct json_writer *w, const struct meter *m, uint64_
 /* True while the value may be shown. */
 bool view_is_current(const struct meter *m, const struct series *s, uint64_t now_ms);
 
+/* A count of 10^-decimals units as a JSON number, or null. */
+void view_put_number(struct json_writer *w, const char *key, bool known, int64_t value, unsigned decimals);
+
 /* The value as a JSON number, or null while it may not be shown. */
 void view_put_value(struct json_writer *w, const char *key, const struct meter *m, const struct series *s,
                     uint64_t now_ms);
@@ -40,6 +43,9 @@ const char *view_text_or_null(const char *text);
 
 /* Name of the meter's profile, NULL while it is not known. */
 const char *view_profile_name(const struct meter *m);
+
+/* True while nobody knows what the meter's values mean. */
+bool view_lacks_profile(const struct meter *m);
 
 /* "l1" or "" of a series. */
 const char *view_channel(const struct meter *m, const struct series *s);
@@ -55,6 +61,9 @@ void name_list_add(struct name_list *l, const char *name);
 
 /* The meter that {id} names. NULL: the reply is a 404 that says which exist. */
 struct meter *view_find_meter(const struct app *app, const struct request *request, struct reply *reply);
+
+/* False: the reply is a 403. parameter is the one that asks for it, or NULL. */
+bool view_may_control(const struct request *request, const char *parameter, struct reply *reply);
 
 /* What a handler returns at its end: 0, or -E2BIG when the body did not fit or there was no memory for it. */
 int view_finish(const struct reply *reply);

@@ -26,7 +26,7 @@ enum access_mode {
 };
 
 enum meter_role {
-        ROLE_MODULE,  /* we are the Wi-Fi module */
+        ROLE_MODULE,  /* we are the Wi-Fi module, or its like */
         ROLE_LISTEN,  /* never transmit */
 };
 
@@ -39,13 +39,15 @@ struct meter_config {
         char id[METER_ID_MAX + 1];
         char *name;                       /* defaults to the id */
         const struct protocol *protocol;
-        char *profile_name;               /* as written, NULL when the product key is to pick it */
+        char *profile_name;               /* as written, NULL when the product key is to pick it, or there is none */
         struct profile *profile;          /* NULL when profile_name is NULL */
         char *port;                       /* /dev/..., or tcp://host:port */
         uint32_t baud;                    /* 0: auto */
         enum meter_role role;
         uint32_t poll_ms;
         uint32_t stale_after_ms;
+        bool poll_aligned;                /* polls fall on multiples of poll_ms of the wall clock */
+        uint32_t console_log_level;       /* 0: as it is */
         struct limit limits[Q_COUNT];
         int64_t scale_num, scale_den;     /* instrument-transformer factor */
         unsigned line;                    /* where it stands in the file */

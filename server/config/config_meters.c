@@ -12,6 +12,7 @@
 #define SCALE_PLACES 6
 #define SCALE_MAX (INT64_C(1000000) * 1000000)  /* a million, in millionths */
 #define STALE_AFTER_MAX_MS (7u * 24 * 3600 * 1000)
+#define CONSOLE_LOG_LEVEL_MAX 99
 
 static void free_textp(char **text) {
         free(*text);
@@ -101,6 +102,9 @@ static int read_profile(struct schema_walk *w, const yaml_node_t *node, void *ta
         const char *text;
         int r;
 
+        if (!m->protocol->needs_profile)
+                return schema_fail_expected(w, node, "no such line", "a meter that speaks %s itself says what its "
+                                            "values mean", m->protocol->name);
         r = schema_text(w, node, CONFIG_PATH_SIZE - 1, &text);
         if (r < 0)
                 return r;
@@ -224,6 +228,40 @@ static int read_poll(struct schema_walk *w, const yaml_node_t *node, void *targe
         struct meter_config *m = target;
 
         return schema_duration(w, node, m->protocol->min_poll_ms, m->protocol->max_poll_ms, &m->poll_ms);
+}
+
+static int fail_unsupported(struct schema_walk *w, const yaml_node_t *node, const struct meter_config *m) {
+        return schema_fail_expected(w, node, "no such line", "the protocol %s has no such setting",
+                                    m->protocol->name);
+}
+
+static int read_poll_aligned(struct schema_walk *w, const yaml_node_t *node, void *target) {
+        static const char *const words[] = { "false", "true" };
+        struct meter_config *m = target;
+        unsigned i = 0;
+        int r;
+
+        if (!m->protocol->aligns_polls)
+                return fail_unsupported(w, node, m);
+        r = schema_choice(w, node, words, ELEMENTS(words), &i);
+        if (r < 0)
+                return r;
+        m->poll_aligned = i == 1;
+        return 0;
+}
+
+static int read_console_log_level(struct schema_walk *w, const yaml_node_t *node, void *target) {
+        struct meter_config *m = target;
+        int64_t level = 0;
+        int r;
+
+        if (!m->protocol->console)
+                return fail_unsupported(w, node, m);
+        r = schema_integer(w, node, 1, CONSOLE_LOG_LEVEL_MAX, &level);
+        if (r < 0)
+                return r;
+        m->console_log_level = (uint32_t) level;
+        return 0;
 }
 
 static uint32_t effective_poll_ms(const struct meter_config *m) {
@@ -350,24 +388,30 @@ const struct schema_row config_meter_fields[] = {
         { .key = "name", .offset = offsetof(struct meter_config, name), .size = 65, .read = schema_read_string,
           .form = "a text of up to 64 bytes", .fallback = "the id", .meaning = "Name of the meter for people." },
         { .key = "protocol", .required = true, .read = read_protocol,
-          .form = "the name of a protocol such as tuyamcu", .meaning = "What the meter speaks on its wire." },
+          .form = "the name of a protocol: tuyamcu or vue", .meaning = "What the meter speaks on its wire." },
         { .key = "profile", .read = read_profile, .form = "the name of a built-in profile, or a file",
           .fallback = "picked by the product key that the meter tells",
-          .meaning = "What the meter's datapoints mean. See \"metergate profiles list\"." },
+          .meaning = "What a tuyamcu meter's datapoints mean. See \"metergate profiles list\"." },
         { .key = "port", .required = true, .read = read_port,
           .form = "/dev/serial/by-id/... or tcp://HOST:PORT",
           .meaning = "Where the meter is attached." },
-        { .key = "baud", .read = read_baud, .form = "auto, or a speed such as 9600 or 115200", .fallback = "auto",
-          .meaning = "Speed of a serial port." },
+        { .key = "baud", .read = read_baud, .form = "auto, or a speed such as 9600 or 115200",
+          .fallback = "auto, for vue 115200", .meaning = "Speed of a serial port." },
         { .key = "role", .read = read_role, .form = "module or listen", .fallback = "module",
-          .meaning = "module: Metergate takes the place of the Wi-Fi module; listen: it never sends." },
+          .meaning = "module: Metergate takes the place of the Wi-Fi module or controller; listen: it never sends." },
         { .key = "poll", .read = read_poll, .form = "a duration such as 10s (units ms, s, min, h, d)",
-          .fallback = "the profile's", .meaning = "Time between two questions to the meter." },
+          .fallback = "the profile's, else 10s for tuyamcu and 30s for vue",
+          .meaning = "Time between two questions to the meter; at least 1s for tuyamcu and 5s for vue." },
+        { .key = "poll_aligned", .read = read_poll_aligned, .form = "true or false", .fallback = "false",
+          .meaning = "Ask at multiples of poll of the wall clock. Only with protocol vue." },
         { .key = "stale_after", .read = read_stale_after, .form = "a duration such as 35s (units ms, s, min, h, d)",
           .fallback = "three times poll and 5s", .meaning = "Age at which a value no longer counts as known." },
         { .key = "limits", .read = read_limits,
           .form = "[LOWEST, HIGHEST] for quantities, such as power_w: [-18000, 18000]",
           .meaning = "Values outside are withheld." },
+        { .key = "console_log_level", .read = read_console_log_level, .form = "a number from 1 to 99, such as 10",
+          .fallback = "the module's own",
+          .meaning = "How much the module prints between its messages: 10 little, 20 much. Only with protocol vue." },
         { .key = "scale", .read = read_scale,
           .form = "a positive decimal number up to 1000000 with up to 6 places", .fallback = "1",
           .meaning = "Factor of an instrument transformer." },
@@ -434,5 +478,6 @@ bool meter_config_equal(const struct meter_config *a, const struct meter_config 
                same_text(a->profile_name, b->profile_name) && profile_equal(a->profile, b->profile) &&
                same_text(a->port, b->port) && a->baud == b->baud && a->role == b->role &&
                a->poll_ms == b->poll_ms && a->stale_after_ms == b->stale_after_ms &&
-               same_limits(a->limits, b->limits) && a->scale_num == b->scale_num && a->scale_den == b->scale_den;
+               same_limits(a->limits, b->limits) && a->scale_num == b->scale_num && a->scale_den == b->scale_den &&
+               a->poll_aligned == b->poll_aligned && a->console_log_level == b->console_log_level;
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/decimal.h"
 #include "protocols/quantity.h"
+#include "protocols/tuyamcu/layout.h"
 
 #define SCALE_PLACES 12
 #define SCALE_MAX_UNITS INT64_C(1000000)
@@ -356,7 +357,7 @@ static unsigned count_brought(const struct profile *p, unsigned n_rows) {
         for (unsigned c = 0; c < p->n_channels; c++)
                 for (unsigned q = 0; q < Q_COUNT; q++)
                         for (unsigned i = 0; i < n_rows; i++)
-                                if (profile_row_brings(&p->datapoints[i], c, q)) {
+                                if (tuya_row_brings(&p->datapoints[i], c, q)) {
                                         count++;
                                         break;
                                 }

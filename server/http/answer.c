@@ -117,6 +117,12 @@ static enum MHD_Result note_framing(void *userdata, enum MHD_ValueKind kind, con
         return MHD_YES;
 }
 
+static bool has_body(const struct answer *a) {
+        const char *length = header(a, "Content-Length");
+
+        return length && length[strspn(length, "0")];
+}
+
 /* A number that libmicrohttpd has accepted; too long ones count as too large. */
 static bool is_too_large(const char *length) {
         char *end;
@@ -229,6 +235,7 @@ enum MHD_Result answer_request(struct answer *a) {
                 .host = header(a, "Host"),
                 .scheme = "http",
                 .role = policy_role(a->policy, header(a, "Authorization")),
+                .has_body = has_body(a),
         };
 
         if (!request.host)

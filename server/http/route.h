@@ -31,6 +31,7 @@ struct request {
         unsigned n_query;
         struct query_item query[QUERY_MAX];
         enum http_role role;
+        bool has_body;
 };
 
 struct reply {

@@ -11,6 +11,7 @@
 
 struct frame_log {
         uint64_t total;           /* frames ever logged */
+        uint64_t omitted;         /* frames that hold a secret and were not logged */
         uint32_t head, used;      /* byte ring of entries */
         uint8_t ring[FRAME_LOG_SIZE];
 };

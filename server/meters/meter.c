@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/profile_file.h"
+#include "meters/scaling.h"
 
 enum {
         TIMER_ACCURACY_US = 10000,
@@ -27,6 +28,7 @@ struct meter {
         struct frame_log frames;
         struct series_set series;
         struct plausibility plausibility;
+        struct totals totals;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t last_byte_ms;
         bool has_reading;
@@ -64,8 +66,9 @@ static void note_state(struct meter *m, uint64_t now_ms) {
 static void use_profile(struct meter *m, const struct profile *profile) {
         m->profile = profile;
         m->protocol->set_profile(m->session, profile);
-        series_set_init(&m->series, profile);
+        series_set_init(&m->series, m->protocol, profile);
         m->plausibility = (struct plausibility) { 0 };
+        totals_forget(&m->totals);
         m->has_reading = false;
 }
 
@@ -99,37 +102,20 @@ static void look_up_product(struct meter *m) {
 
 /* ---- values ---- */
 
-static bool is_scaled(unsigned quantity) {
-        switch (quantity) {
-        case Q_CURRENT:
-        case Q_POWER:
-        case Q_APPARENT_POWER:
-        case Q_REACTIVE_POWER:
-        case Q_ENERGY_IMPORT:
-        case Q_ENERGY_EXPORT:
-                return true;
-        default:
-                return false;
-        }
-}
-
-/* The instrument transformer's factor, rounded half away from zero. False when the result leaves the range. */
-static bool scale_reading(const struct meter_config *c, struct reading *r) {
-        int64_t product, half = c->scale_den / 2;
-
-        if (!is_scaled(r->quantity) || c->scale_num == c->scale_den)
-                return true;
-        if (__builtin_mul_overflow(r->value, c->scale_num, &product) ||
-            __builtin_add_overflow(product, product < 0 ? -half : half, &product))
-                return false;
-        r->value = product / c->scale_den;
-        return true;
-}
-
 static bool is_within_limits(const struct meter_config *c, const struct reading *r) {
         const struct limit *limit = &c->limits[r->quantity];
 
         return !limit->set || (r->value >= limit->min && r->value <= limit->max);
+}
+
+/* False while the register cannot be believed; then its value is not published. */
+static bool take_counter(struct meter *m, uint64_t at_ms, struct reading *r) {
+        enum counter_verdict verdict = totals_take(&m->totals, m->config, at_ms, r);
+
+        if (verdict == COUNTER_RESET)
+                log_notice("meter %s: the register of %s begins anew; the published energy goes on without a jump",
+                           m->config->id, quantity_catalogue[r->quantity].key);
+        return counter_is_accepted(verdict);
 }
 
 static void check_plausibility(struct meter *m, const struct report *report) {
@@ -145,9 +131,9 @@ static void accept_report(struct meter *m, struct report *report) {
         for (unsigned i = 0; i < report->count; i++) {
                 struct reading r = report->readings[i];
 
-                if (!scale_reading(m->config, &r) || !is_within_limits(m->config, &r))
+                if (!scaling_apply(m->config, &r) || !is_within_limits(m->config, &r))
                         m->withheld_by_limits++;
-                else
+                else if (take_counter(m, report->at_ms, &r))
                         report->readings[kept++] = r;
         }
         report->count = kept;
@@ -161,12 +147,25 @@ static void accept_report(struct meter *m, struct report *report) {
 
 /* ---- bytes ---- */
 
+static void log_frame(struct meter *m, uint64_t now_ms, const uint8_t *frame, size_t len) {
+        if (m->protocol->is_secret && m->protocol->is_secret(frame, len))
+                m->frames.omitted++;
+        else
+                frame_log_put(&m->frames, now_ms, false, frame, len);
+}
+
+static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
+        struct meter *m = userdata;
+
+        m->protocol->text(m->session, clock_now_ms(), bytes, len);
+}
+
 static void take_frames(struct meter *m, uint64_t now_ms) {
         const uint8_t *frame;
         size_t len;
 
         while ((len = framer_next(&m->framer, &frame)) > 0) {
-                frame_log_put(&m->frames, now_ms, false, frame, len);
+                log_frame(m, now_ms, frame, len);
                 m->protocol->frame(m->session, now_ms, frame, len);
         }
 }
@@ -266,6 +265,8 @@ static void on_opened(void *userdata) {
                 .baud = m->config->baud,
                 .poll_ms = m->config->poll_ms,
                 .stale_after_ms = m->config->stale_after_ms,
+                .poll_aligned = m->config->poll_aligned,
+                .console_log_level = m->config->console_log_level,
                 .listen_only = m->config->role == ROLE_LISTEN,
                 .has_speed = link_info(m->link).baud != 0,
         }, now_ms);
@@ -340,6 +341,8 @@ int meter_new(sd_event *event, const struct meter_config *config, struct speed_m
         m->speeds = speeds;
         m->protocol = config->protocol;
         framer_init(&m->framer, m->protocol->frame_check);
+        if (m->protocol->text)
+                framer_on_text(&m->framer, on_text, m);
         r = create_parts(m, event);
         if (r < 0)
                 return r;
@@ -379,6 +382,23 @@ void meter_set_config(struct meter *m, const struct meter_config *config) {
                 m->profile = config->profile;
                 m->protocol->set_profile(m->session, config->profile);
         }
+}
+
+int meter_act(struct meter *m, enum session_action action) {
+        uint64_t now_ms = clock_now_ms();
+        int r;
+
+        if (!m->protocol->act || m->config->role == ROLE_LISTEN)
+                return -EOPNOTSUPP;
+        if (!link_info(m->link).open)
+                return -EBUSY;
+        set_clock(m, now_ms);
+        r = m->protocol->act(m->session, now_ms, action);
+        if (r < 0)
+                return r;
+        log_info("meter %s: %s, as somebody asked", m->config->id, session_action_names[action]);
+        pump(m, now_ms);
+        return 0;
 }
 
 /* ---- what others see ---- */
@@ -442,6 +462,10 @@ const struct plausibility *meter_plausibility(const struct meter *m) {
         return &m->plausibility;
 }
 
+const struct totals *meter_totals(const struct meter *m) {
+        return &m->totals;
+}
+
 bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]) {
         const struct plausibility *p = &m->plausibility;
 
@@ -457,6 +481,12 @@ bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, 
                 *ret_count = m->withheld_by_limits;
                 return true;
         }
+        for (unsigned v = COUNTER_UNCONFIRMED; v < COUNTER_VERDICT_COUNT; v++)
+                if (i-- == 0) {
+                        *ret_reason = counter_verdict_names[v];
+                        *ret_count = m->totals.counts[v];
+                        return true;
+                }
         for (unsigned c = 0; m->protocol->counters[c].name; c++)
                 if (m->protocol->counters[c].is_withheld && i-- == 0) {
                         *ret_reason = m->protocol->counters[c].name;

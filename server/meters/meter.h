@@ -12,6 +12,7 @@
 #include "meters/plausibility.h"
 #include "meters/series.h"
 #include "meters/speed_memory.h"
+#include "meters/totals.h"
 #include "protocols/framer.h"
 #include "protocols/protocol.h"
 
@@ -39,6 +40,9 @@ void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *use
 /* Swaps in an equal configuration (meter_config_equal) from a reloaded file. */
 void meter_set_config(struct meter *m, const struct meter_config *config);
 
+/* What an owner asks for. 0: it is on its way; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now. */
+int meter_act(struct meter *m, enum session_action action);
+
 const struct meter_config *meter_config(const struct meter *m);
 const struct profile *meter_profile(const struct meter *m);     /* NULL while not known */
 enum meter_state meter_state(const struct meter *m);
@@ -59,6 +63,7 @@ bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms);
 bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, uint64_t *ret_count);
 
 const struct plausibility *meter_plausibility(const struct meter *m);
+const struct totals *meter_totals(const struct meter *m);
 
 /* What the owner should look into although the meter delivers, one sentence each; false past the last. */
 bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]);

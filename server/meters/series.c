@@ -10,25 +10,18 @@ const char *const value_source_names[] = {
         [SOURCE_RESTORED] = "restored",
 };
 
-/* Which quantities a channel has: measured by the profile, or derivable from those. Of what only a layout brings,
- * one length of it may be without: such a one is derived until it has been measured. */
+/* Which quantities a channel has: measured, or derivable from those. Of what only some messages bring, one may be
+ * without: such a one is derived until it has been measured. */
 struct channel_plan {
-        bool measured[Q_COUNT];
-        bool certain[Q_COUNT];
+        enum series_presence measured[Q_COUNT];
         bool derived[Q_COUNT];
 };
 
-static struct channel_plan plan_channel(const struct profile *p, unsigned channel) {
+static struct channel_plan plan_channel(const struct protocol *protocol, const struct profile *p, unsigned channel) {
         struct channel_plan plan = { 0 };
         bool has_va;
 
-        for (unsigned i = 0; i < p->n_datapoints; i++)
-                for (unsigned q = 0; q < Q_COUNT; q++) {
-                        bool brings = profile_row_brings(&p->datapoints[i], channel, q);
-
-                        plan.measured[q] |= brings;
-                        plan.certain[q] |= brings && p->datapoints[i].layout == LAYOUT_NONE;
-                }
+        protocol->series(p, channel, plan.measured);
         plan.derived[Q_APPARENT_POWER] = plan.measured[Q_VOLTAGE] && plan.measured[Q_CURRENT];
         has_va = plan.derived[Q_APPARENT_POWER] || plan.measured[Q_APPARENT_POWER];
         plan.derived[Q_POWER_FACTOR] = has_va && plan.measured[Q_POWER];
@@ -46,17 +39,17 @@ static void add_series(struct series_set *s, unsigned channel, unsigned quantity
         s->items[s->count++] = item;
 }
 
-void series_set_init(struct series_set *s, const struct profile *profile) {
+void series_set_init(struct series_set *s, const struct protocol *protocol, const struct profile *profile) {
         *s = (struct series_set) { .n_channels = 1 };
-        if (!profile)
-                return;
-        s->n_channels = profile->n_channels;
-        memcpy(s->channels, profile->channels, sizeof s->channels);
+        if (profile) {
+                s->n_channels = profile->n_channels;
+                memcpy(s->channels, profile->channels, sizeof s->channels);
+        }
         for (unsigned c = 0; c < s->n_channels; c++) {
-                struct channel_plan plan = plan_channel(profile, c);
+                struct channel_plan plan = plan_channel(protocol, profile, c);
 
                 for (unsigned q = 0; q < Q_COUNT; q++)
-                        if (plan.derived[q] && !plan.certain[q])
+                        if (plan.derived[q] && plan.measured[q] != SERIES_CERTAIN)
                                 add_series(s, c, q, SOURCE_DERIVED);
                         else if (plan.measured[q])
                                 add_series(s, c, q, SOURCE_MEASURED);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocols/profile.h"
+#include "protocols/protocol.h"
 #include "protocols/quantity.h"
 #include "protocols/report.h"
 
@@ -39,8 +39,9 @@ struct series_set {
                                               * late comers at the end */
 };
 
-/* Which series a meter of this profile has (NULL: none): those it maps and those that can be derived from them. */
-void series_set_init(struct series_set *s, const struct profile *profile);
+/* Which series a meter of this protocol and profile has: those it measures and those that can be derived from them.
+ * profile is NULL while it is not known, and where the protocol needs none. */
+void series_set_init(struct series_set *s, const struct protocol *protocol, const struct profile *profile);
 
 /* Takes in a report and renews what derives from it. origin_name as in struct protocol. */
 void series_set_apply(struct series_set *s, const struct report *report,

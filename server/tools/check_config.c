@@ -51,7 +51,7 @@ static void print_meter(const struct meter_config *m) {
         printf("  protocol     %s\n", m->protocol->name);
         if (m->profile)
                 printf("  profile      %s: %s\n", m->profile_name, m->profile->title);
-        else
+        else if (m->protocol->needs_profile)
                 printf("  profile      picked by the product key that the meter tells\n");
         printf("  port         %s\n", m->port);
         if (m->baud)
@@ -59,8 +59,10 @@ static void print_meter(const struct meter_config *m) {
         else
                 printf("  baud         auto\n");
         printf("  role         %s\n", m->role == ROLE_LISTEN ? "listen" : "module");
-        printf("  poll         %s\n", poll);
+        printf("  poll         %s%s\n", poll, m->poll_aligned ? ", on the wall clock" : "");
         printf("  stale after  %s\n", stale_after);
+        if (m->console_log_level)
+                printf("  console      log level %" PRIu32 "\n", m->console_log_level);
         print_scale(m);
         print_limits(m);
 }

@@ -14,7 +14,9 @@
 #include "protocols/framer.h"
 #include "protocols/protocol.h"
 #include "tools/capture_file.h"
+#include "tools/decode_part.h"
 #include "tools/decode_tuyamcu.h"
+#include "tools/decode_vue.h"
 #include "tools/ndjson.h"
 #include "tools/tools.h"
 
@@ -31,7 +33,8 @@ struct stream {
 
 struct decoder {
         const struct protocol *protocol;
-        struct decode_tuyamcu tuyamcu;
+        const struct decode_part *part;
+        void *state;               /* owned; the part's */
         struct stream streams[3];  /* by direction */
         uint64_t frames, noise_bytes, pending_bytes, total_bytes;  /* of streams that have ended */
         struct buffer line;
@@ -42,6 +45,8 @@ struct decode_options {
         const char *protocol, *profile, *path;
         bool stats, show_secrets;
 };
+
+static const struct decode_part *const parts[] = { &decode_tuyamcu, &decode_vue };
 
 static const char *const direction_names[] = { [CAPTURE_RX] = "rx", [CAPTURE_TX] = "tx" };
 
@@ -57,7 +62,7 @@ static int put_frame(struct decoder *d, const struct stream *s, const uint8_t *f
         }
         if (s->direction != CAPTURE_UNKNOWN)
                 json_put_string(&d->json, "direction", direction_names[s->direction]);
-        decode_tuyamcu_frame(&d->tuyamcu, frame, len, &d->json);
+        d->part->frame(d->state, frame, len, &d->json);
         json_object_end(&d->json);
         return ndjson_write(&d->line);
 }
@@ -136,8 +141,8 @@ static int decode_chunk(struct decoder *d, const struct capture_chunk *chunk) {
                 r = end_streams(d);
                 if (r < 0)
                         return r;
-                if (!d->tuyamcu.fixed_profile)
-                        d->tuyamcu.profile = NULL;
+                if (d->part->new_stream)
+                        d->part->new_stream(d->state);
         }
         r = check_silence(d, s, chunk);
         s->has_time = chunk->has_time;
@@ -194,6 +199,13 @@ static int decode_file(struct decoder *d, const struct decode_options *o) {
         return r < 0 ? write_failed(r) : 0;
 }
 
+static const struct decode_part *find_part(const char *protocol) {
+        for (size_t i = 0; i < ELEMENTS(parts); i++)
+                if (strcmp(parts[i]->protocol, protocol) == 0)
+                        return parts[i];
+        return NULL;
+}
+
 static int unknown_protocol(const char *name) {
         struct buffer names;
 
@@ -218,11 +230,16 @@ static int unknown_profile(const char *name) {
         return 2;
 }
 
-static int load_profile(const char *name, const char *protocol, struct profile **ret) {
+static int load_profile(const char *name, const struct protocol *protocol, struct profile **ret) {
         CLEANUP(profile_freep) struct profile *profile = NULL;
         struct config_error error;
         int r;
 
+        if (!protocol->needs_profile) {
+                log_error("--profile: %s needs none, its frames tell what they mean; expected no --profile",
+                          protocol->name);
+                return 2;
+        }
         r = profile_load(name, &profile, &error);
         if (r == -ENOENT && !strchr(name, '/'))
                 return unknown_profile(name);
@@ -230,8 +247,8 @@ static int load_profile(const char *name, const char *protocol, struct profile *
                 log_error("%s", error.text);
                 return 2;
         }
-        if (strcmp(profile->protocol, protocol) != 0) {
-                log_error("--profile: %s is for protocol %s, not for %s", name, profile->protocol, protocol);
+        if (strcmp(profile->protocol, protocol->name) != 0) {
+                log_error("--profile: %s is for protocol %s, not for %s", name, profile->protocol, protocol->name);
                 return 2;
         }
         *ret = TAKE(profile);
@@ -245,9 +262,9 @@ static void print_help(void) {
              "\n"
              "  --protocol P     what was captured (default: tuyamcu)\n"
              "  --profile N      name or file of the device's profile; without it the product key in the\n"
-             "                   capture picks one, and without either there are no readings\n"
+             "                   capture picks one, and without either there are no readings; vue needs none\n"
              "  --stats          a last line that counts frames and bytes\n"
-             "  --show-secrets   do not mask what is secret about a meter\n"
+             "  --show-secrets   do not mask what is secret about a meter: its install code\n"
              "  --help           this text\n"
              "\n"
              "FILE holds hex lines ('# kind: stream' joins them, '# kind: frames' makes each stand alone), lines\n"
@@ -292,28 +309,39 @@ static int parse_options(int argc, char **argv, struct decode_options *o) {
         return 0;
 }
 
-static int decode_with(const struct decode_options *o, const struct protocol *protocol,
-                       const struct profile *profile) {
-        struct decoder *d = calloc(1, sizeof *d);
-        int r;
+static struct decoder *decoder_free(struct decoder *d) {
+        if (!d)
+                return NULL;
+        buffer_free(&d->line);
+        free(d->state);
+        free(d);
+        return NULL;
+}
+static void decoder_freep(struct decoder **d) { decoder_free(*d); }
+
+static struct decoder *decoder_new(const struct protocol *protocol, const struct decode_part *part,
+                                   const struct decode_settings *settings) {
+        CLEANUP(decoder_freep) struct decoder *d = calloc(1, sizeof *d);
 
         if (!d)
-                return write_failed(-ENOMEM);
+                return NULL;
+        d->state = calloc(1, part->state_size);
+        if (!d->state)
+                return NULL;
         d->protocol = protocol;
-        d->tuyamcu = (struct decode_tuyamcu) { .profile = profile, .fixed_profile = profile != NULL };
+        d->part = part;
+        part->start(d->state, settings);
         buffer_init(&d->line, LINE_MAX_BYTES);
         for (unsigned i = 0; i < ELEMENTS(d->streams); i++)
                 start_stream(d, &d->streams[i], (enum capture_direction) i);
-        signal(SIGPIPE, SIG_IGN);
-        r = decode_file(d, o);
-        buffer_free(&d->line);
-        free(d);
-        return r;
+        return TAKE(d);
 }
 
 int decode_main(int argc, char **argv) {
         CLEANUP(profile_freep) struct profile *profile = NULL;
+        CLEANUP(decoder_freep) struct decoder *decoder = NULL;
         const struct protocol *protocol;
+        const struct decode_part *part;
         struct decode_options o;
         int r;
 
@@ -325,12 +353,17 @@ int decode_main(int argc, char **argv) {
         if (r != 0)
                 return 2;
         protocol = protocol_find(o.protocol);
-        if (!protocol)
+        part = find_part(o.protocol);
+        if (!protocol || !part)
                 return unknown_protocol(o.protocol);
         if (o.profile) {
-                r = load_profile(o.profile, protocol->name, &profile);
+                r = load_profile(o.profile, protocol, &profile);
                 if (r != 0)
                         return r;
         }
-        return decode_with(&o, protocol, profile);
+        decoder = decoder_new(protocol, part, &(struct decode_settings) { profile, o.show_secrets });
+        if (!decoder)
+                return write_failed(-ENOMEM);
+        signal(SIGPIPE, SIG_IGN);
+        return decode_file(decoder, &o);
 }

@@ -6,6 +6,7 @@
 #include "api/decoded.h"
 #include "base/cleanup.h"
 #include "config/profile_file.h"
+#include "protocols/tuyamcu/datapoint.h"
 #include "protocols/tuyamcu/frame.h"
 #include "protocols/tuyamcu/tuyamcu.h"
 #include "tools/decode_readings.h"
@@ -22,6 +23,12 @@ enum {
         EXTENDED = 0x34,
         EXTENDED_RECORD = 0x0b,
         CACHE = 0x90,
+};
+
+struct state {
+        const struct profile *profile;      /* NULL: none yet */
+        bool fixed_profile;                 /* given by the user: product answers do not change it */
+        struct tuya_directions directions;
 };
 
 static void put_unknown_type(struct json_writer *w, unsigned type) {
@@ -63,7 +70,7 @@ static void put_truncation(struct json_writer *w, const struct tuya_truncation *
 }
 
 /* Directions first: the datapoint that tells one may stand behind those it is about. */
-static void map_readings(struct decode_tuyamcu *d, struct span units, struct report *report) {
+static void map_readings(struct state *d, struct span units, struct report *report) {
         struct tuya_truncation truncation;
         struct tuya_datapoint unit;
         size_t offset = 0;
@@ -75,7 +82,7 @@ static void map_readings(struct decode_tuyamcu *d, struct span units, struct rep
                 tuya_datapoint_map(d->profile, &d->directions, &unit, report);
 }
 
-static void put_datapoints(struct decode_tuyamcu *d, struct span units, struct json_writer *w) {
+static void put_datapoints(struct state *d, struct span units, struct json_writer *w) {
         struct report report = { .count = 0 };
         struct tuya_truncation truncation;
         struct tuya_datapoint unit;
@@ -94,7 +101,7 @@ static void put_datapoints(struct decode_tuyamcu *d, struct span units, struct j
         decode_put_readings(w, d->profile, &report);
 }
 
-static void pick_profile(struct decode_tuyamcu *d, struct span json) {
+static void pick_profile(struct state *d, struct span json) {
         char key[PRODUCT_KEY_MAX + 2];  /* one more than any real key, so that a longer one matches none */
 
         if (d->fixed_profile)
@@ -106,7 +113,7 @@ static void pick_profile(struct decode_tuyamcu *d, struct span json) {
 
 /* True when the data is a JSON object. It is written as it came, so that no number in it changes its form; line ends
  * can only stand between its parts and would break the one line. */
-static bool put_product(struct decode_tuyamcu *d, struct span data, struct json_writer *w) {
+static bool put_product(struct state *d, struct span data, struct json_writer *w) {
         char text[TUYA_DATA_MAX];
         size_t len = 0;
 
@@ -120,14 +127,14 @@ static bool put_product(struct decode_tuyamcu *d, struct span data, struct json_
         return true;
 }
 
-static bool put_record(struct decode_tuyamcu *d, struct span data, size_t at, struct json_writer *w) {
+static bool put_record(struct state *d, struct span data, size_t at, struct json_writer *w) {
         json_put_hex(w, "record", data.data + at, RECORD_SIZE);
         put_datapoints(d, span_from(data, at + RECORD_SIZE), w);
         return true;
 }
 
 /* 01, a count, and exactly that many whole units. */
-static bool put_cache(struct decode_tuyamcu *d, struct span data, struct json_writer *w) {
+static bool put_cache(struct state *d, struct span data, struct json_writer *w) {
         struct span units = span_from(data, 2);
         struct tuya_truncation truncation;
         struct tuya_datapoint unit;
@@ -147,7 +154,7 @@ static bool put_cache(struct decode_tuyamcu *d, struct span data, struct json_wr
         return true;
 }
 
-static bool put_content(struct decode_tuyamcu *d, const struct tuya_frame *f, struct json_writer *w) {
+static bool put_content(struct state *d, const struct tuya_frame *f, struct json_writer *w) {
         switch (f->command) {
         case TUYA_PRODUCT:
                 return f->data.len > 0 && put_product(d, f->data, w);
@@ -174,12 +181,34 @@ static bool put_content(struct decode_tuyamcu *d, const struct tuya_frame *f, st
         }
 }
 
-void decode_tuyamcu_frame(struct decode_tuyamcu *d, const uint8_t *frame, size_t len, struct json_writer *w) {
+static void put_frame(void *state, const uint8_t *frame, size_t len, struct json_writer *w) {
         struct tuya_frame f = tuya_frame_open(frame, len);
 
         json_put_uint(w, "version", f.version);
         json_put_uint(w, "command", f.command);
         json_put_uint(w, "length", f.data.len);
-        if (!put_content(d, &f, w) && f.data.len > 0)
+        if (!put_content(state, &f, w) && f.data.len > 0)
                 json_put_hex(w, "data", f.data.data, f.data.len);
 }
+
+static void start(void *state, const struct decode_settings *settings) {
+        struct state *d = state;
+
+        d->profile = settings->profile;
+        d->fixed_profile = settings->profile != NULL;
+}
+
+static void new_stream(void *state) {
+        struct state *d = state;
+
+        if (!d->fixed_profile)
+                d->profile = NULL;
+}
+
+const struct decode_part decode_tuyamcu = {
+        .protocol = "tuyamcu",
+        .state_size = sizeof(struct state),
+        .start = start,
+        .new_stream = new_stream,
+        .frame = put_frame,
+};

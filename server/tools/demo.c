@@ -14,15 +14,20 @@
 #include "serve.h"
 #include "tools/simulator.h"
 #include "tools/tools.h"
+#include "tools/vue_simulator.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8730"
 #define CONFIG_TEXT_MAX 4096
 
-enum { REPORT_INTERVAL_MS = 1000 };
+enum {
+        REPORT_INTERVAL_MS = 1000,
+        CONSOLE_LEVEL = 10,
+};
 
 struct demo {
         sd_event *event;
         struct simulator *simulator;
+        struct vue_simulator *vue;
         struct gateway *gateway;
 };
 
@@ -35,22 +40,25 @@ static void put_quoted(struct buffer *text, const char *value) {
 }
 
 /* Who says where to listen on the command line has chosen openly; hence access. */
-static void write_config(struct buffer *text, const char *listen, const char *port) {
+static void write_config(struct buffer *text, const char *listen, const struct demo *d) {
         buffer_puts(text, "site:\n  name: Metergate demo\nhttp:\n  access: open\n  listen: [");
         put_quoted(text, listen);
         buffer_puts(text, "]\nmeters:\n  - id: main\n    name: House main (simulated)\n");
         buffer_puts(text, "    protocol: tuyamcu\n    port: ");
-        put_quoted(text, port);
-        buffer_puts(text, "\n    poll: 10s\n");
+        put_quoted(text, simulator_port(d->simulator));
+        buffer_puts(text, "\n    poll: 10s\n  - id: utility\n    name: Utility meter\n");
+        buffer_puts(text, "    protocol: vue\n    port: ");
+        put_quoted(text, vue_simulator_port(d->vue));
+        buffer_puts(text, "\n    poll: 5s\n");
 }
 
-static int parse_config(const char *listen, const char *port, struct config **ret) {
+static int parse_config(const char *listen, const struct demo *d, struct config **ret) {
         struct config_error error;
         struct buffer text;
         int r;
 
         buffer_init(&text, CONFIG_TEXT_MAX);
-        write_config(&text, listen, port);
+        write_config(&text, listen, d);
         r = text.failed ? -E2BIG : config_parse("demo", text.data, text.len, ret, &error);
         buffer_free(&text);
         if (r < 0)
@@ -58,7 +66,7 @@ static int parse_config(const char *listen, const char *port, struct config **re
         return r;
 }
 
-static int start_simulator(struct demo *d) {
+static int start_tuyamcu(struct demo *d) {
         const struct simulator_options options = {
                 .mcu = { .interval_ms = REPORT_INTERVAL_MS, .seed = 1 },
         };
@@ -71,10 +79,25 @@ static int start_simulator(struct demo *d) {
         return r;
 }
 
+/* With panels on the roof, so that energy flows both ways. */
+static int start_vue(struct demo *d) {
+        const struct vue_simulator_options options = {
+                .module = { .log_level = CONSOLE_LEVEL, .seed = 1 },
+                .solar = true,
+        };
+        char error[VUE_SIMULATOR_ERROR_MAX];
+        int r;
+
+        r = vue_simulator_new(d->event, &options, &d->vue, error);
+        if (r < 0)
+                log_error("%s", error);
+        return r;
+}
+
 static void print_welcome(const struct demo *d) {
         const char *url = gateway_url(d->gateway);
 
-        printf("Metergate with one simulated meter: %s\n"
+        printf("Metergate with two simulated meters, main and utility: %s\n"
                "\n"
                "  browser            %s/\n"
                "  values now         curl %s/api/v1/meters/main/now\n"
@@ -82,7 +105,7 @@ static void print_welcome(const struct demo *d) {
                "  Prometheus         curl %s/metrics\n"
                "  Home Assistant     curl %s/api/v1/home-assistant.yaml\n"
                "\n"
-               "The meter starts like a real one: values come after a few seconds. Ctrl-C ends it all.\n",
+               "The meters start like real ones: values come after some seconds. Ctrl-C ends it all.\n",
                url, url, url, url, url, url);
         fflush(stdout);
 }
@@ -100,9 +123,9 @@ static int start(struct demo *d, const char *listen) {
                 log_error("demo: %s", strerror(-r));
                 return 1;
         }
-        if (start_simulator(d) < 0)
+        if (start_tuyamcu(d) < 0 || start_vue(d) < 0)
                 return 1;
-        if (parse_config(listen, simulator_port(d->simulator), &config) < 0)
+        if (parse_config(listen, d, &config) < 0)
                 return 2;
         r = gateway_start(d->event, config, NULL, &d->gateway);
         if (r == -EADDRINUSE)
@@ -125,7 +148,8 @@ static int run(struct demo *d, const char *listen) {
 static void print_help(void) {
         puts("Usage: metergate demo [--listen ADDR:PORT]\n"
              "\n"
-             "Runs the gateway with a simulated meter. Nothing is left behind when it ends.\n"
+             "Runs the gateway with simulated meters: a clamp by TuyaMCU, and the utility's meter by an Emporia Vue\n"
+             "Utility Connect. Nothing is left behind when it ends.\n"
              "\n"
              "  --listen ADDR:PORT   where to serve (default: " DEFAULT_LISTEN ")\n"
              "  --help               this text");
@@ -157,6 +181,7 @@ int demo_main(int argc, char **argv) {
         clock_init(true);
         r = run(&d, listen);
         gateway_free(d.gateway);
+        vue_simulator_free(d.vue);
         simulator_free(d.simulator);
         sd_event_unref(d.event);
         return r;

@@ -17,6 +17,8 @@ enum {
         FRIDGE_START = 2 * SECOND,
         KETTLE_SLOT = 20 * MINUTE,
         KETTLE_ON = 170 * SECOND,
+        CLOUD_PERIOD = 40 * SECOND,
+        SUN_MW = 3600000,
 };
 
 /* What the parts add up to. */
@@ -123,4 +125,11 @@ void load_curve_at(uint64_t seed, int64_t time_ms, struct load *ret) {
                 .current_ma = (apparent_mva * 1000 + voltage_mv - 1) / voltage_mv,
                 .power_mw = s.power_mw,
         };
+}
+
+/* Clouds hide it for nearly half of the time. */
+int64_t solar_curve_at(uint64_t seed, int64_t time_ms) {
+        int64_t power_mw = SUN_MW / 12 + wander(seed, 12, time_ms, CLOUD_PERIOD, SUN_MW);
+
+        return power_mw > 0 ? power_mw : 0;
 }

@@ -1,25 +1,104 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "config/profile_file.h"
+#include "tools/ndjson.h"
 #include "tools/simulate_parts.h"
 #include "tools/tools.h"
 
-enum {
-        SPEED_MAX = 100000,
-        OUT_MAX = 8192,
+enum { OUT_MAX = 8192 };
+
+static const struct {
+        const char *name;
+        int (*main)(int argc, char **argv);
+} protocols_known[] = {
+        { "tuyamcu", simulate_tuyamcu_main },
+        { "vue", simulate_vue_main },
 };
+
+/* --- output ------------------------------------------------------------------------------------------------ */
+
+void simulate_write_line(struct simulation *s) {
+        int r = ndjson_write(&s->line);
+
+        if (r == -EPIPE)
+                sd_event_exit(s->event, 0);
+        else if (r < 0)
+                log_error("cannot write: %s", strerror(-r));
+        buffer_clear(&s->line);
+}
+
+void simulate_print_port(struct simulation *s, const char *port, const char *link_path) {
+        buffer_puts(&s->line, port);
+        if (link_path)
+                buffer_printf(&s->line, " %s", link_path);
+        simulate_write_line(s);
+}
+
+void simulate_put_event(struct simulation *s, const char *what, const char *port, const uint8_t *data, size_t len) {
+        bool is_port = strcmp(what, "port") == 0;
+        struct json_writer w;
+
+        if (!s->verbose && !is_port)
+                return;
+        json_begin(&w, &s->line);
+        json_object_begin(&w, NULL);
+        json_put_string(&w, "event", what);
+        if (is_port)
+                json_put_string(&w, "port", port);
+        if (len > 0)
+                json_put_hex(&w, "hex", data, len);
+        json_object_end(&w);
+        simulate_write_line(s);
+}
+
+/* --- options ----------------------------------------------------------------------------------------------- */
+
+bool simulate_parse_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret) {
+        if (decimal_parse(text, 0, ret) >= 0 && *ret >= min && *ret <= max)
+                return true;
+        log_error("simulate: --%s: expected a number from %lld to %lld", option, (long long) min, (long long) max);
+        return false;
+}
+
+bool simulate_parse_duration(const char *option, const char *text, uint32_t *ret_ms) {
+        uint64_t ms;
+
+        if (units_parse_duration_ms(text, &ms) < 0 || ms < 50 || ms > 86400000) {
+                log_error("simulate: --%s: expected a duration from 50ms to 1d, such as 1s", option);
+                return false;
+        }
+        *ret_ms = (uint32_t) ms;
+        return true;
+}
+
+int simulate_parse_options(int argc, char **argv, const struct option *options, struct simulation *s,
+                           bool (*take)(struct simulation *s, int c, const char *name, const char *value)) {
+        int c, index = 0;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "", options, &index)) >= 0) {
+                if (c == 'h' || c == '?')
+                        return c == 'h' ? 1 : 2;
+                if (!take(s, c, options[index].name, optarg))
+                        return 2;
+        }
+        if (optind == argc)
+                return 0;
+        log_error("simulate: unexpected '%s'; see metergate simulate %s --help", argv[optind], argv[0]);
+        return 2;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------- */
 
 /* Before anything is made that would have to be taken away again. */
 static int watch_signals(struct simulation *s) {
@@ -31,38 +110,28 @@ static int watch_signals(struct simulation *s) {
         return r;
 }
 
-static void print_port(struct simulation *s) {
-        buffer_puts(&s->line, simulator_port(s->simulator));
-        if (s->options.link_path)
-                buffer_printf(&s->line, " %s", s->options.link_path);
-        simulate_write_line(s);
+/* Else the first descriptor that is opened would be taken for stdin. */
+static void fill_closed_stdin(void) {
+        if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+                log_debug("simulate: stdin is closed");
 }
 
-static int simulate(struct simulation *s) {
-        char error[SIMULATOR_ERROR_MAX];
+int simulate_run(struct simulation *s, int (*start)(struct simulation *s)) {
         int r;
 
+        signal(SIGPIPE, SIG_IGN);
+        fill_closed_stdin();
+        clock_init(true);
+        buffer_init(&s->line, OUT_MAX);
         r = sd_event_new(&s->event);
-        if (r < 0) {
-                log_error("cannot start: %s", strerror(-r));
-                return 1;
-        }
-        s->options.event = simulate_on_event;
-        s->options.ready = simulate_on_ready;
-        s->options.expect = simulate_on_expect;
-        s->options.mcu.answer = simulate_on_answer;
-        s->options.mcu.userdata = s;
-        s->options.userdata = s;
-        r = watch_signals(s);
+        if (r >= 0)
+                r = watch_signals(s);
         if (r < 0) {
                 log_error("simulate: %s", strerror(-r));
                 return 1;
         }
-        if (simulator_new(s->event, &s->options, &s->simulator, error) < 0) {
-                log_error("%s", error);
+        if (start(s) < 0)
                 return 1;
-        }
-        print_port(s);
         r = simulate_watch_commands(s);
         if (r >= 0)
                 r = sd_event_loop(s->event);
@@ -71,216 +140,30 @@ static int simulate(struct simulation *s) {
         return r < 0;
 }
 
+void simulate_end(struct simulation *s) {
+        sd_event_unref(s->event);
+        buffer_free(&s->line);
+}
+
 static void print_help(void) {
-        puts("Usage: metergate simulate tuyamcu [OPTIONS]\n"
+        puts("Usage: metergate simulate tuyamcu|vue [OPTIONS]\n"
              "\n"
-             "A simulated meter on a pseudo terminal. The first line on stdout is the terminal's path, followed by\n"
-             "the link's; after that one JSON object per line.\n"
+             "A simulated meter on a pseudo terminal, as a peer to test any host software against.\n"
              "\n"
-             "  --link PATH              also reachable through this symbolic link\n"
-             "  --profile NAME|FILE      all datapoints of this product (default: the PJ-MGW1103 as captured)\n"
-             "  --product KEY            product key it tells (default: the profile's first)\n"
-             "  --phase-bytes N          length of phase data whose profile leaves it open: 6, 8, 10, 15, 15p (power\n"
-             "                           first) or 18 (default: 8)\n"
-             "  --expect                 while set fixes the load, tell what the peer has to show, in the resolution\n"
-             "                           of the wire: {\"expect\":{\"power_w\":17.7,\"l1.voltage_v\":230}}. At each\n"
-             "                           set, before its acknowledgement, and when a value moves on as energies do\n"
-             "  --trace FILE             replay a load from CSV, plain or .gz (default: a made-up household)\n"
-             "  --speed N                that many times faster\n"
-             "  --loop                   begin the trace again at its end\n"
-             "  --interval DURATION      how often changes are reported (default: 1s)\n"
-             "  --direction-lag DURATION datapoints that tell a power's sign come that much behind it\n"
-             "  --request CMD[,HEX]      send this command as soon as it measures; may be given again. What\n"
-             "                           comes back is told as {\"answer\":{\"command\":28,\"data\":\"01...\"}}\n"
-             "  --mode-pins              a device that leaves its pins 8 and 7 to the module\n"
-             "  --low-power              the command set of battery devices, with records\n"
-             "  --seed N                 for everything random\n"
-             "  --baud N                 understand this speed only\n"
-             "  --noise PERCENT          frames with stray bytes before them\n"
-             "  --bad-checksums PERCENT  frames with a wrong checksum\n"
-             "  --sync                   report by command 22, which wants to be acknowledged\n"
-             "  --quiet-current          do not report a current that barely changes\n"
-             "  --averaging              let power follow slowly\n"
-             "  --verbose                a line for everything on the wire\n"
-             "  --help                   this text\n"
+             "  tuyamcu   the microcontroller of a Tuya energy meter\n"
+             "  vue       the radio module of an Emporia Vue Utility Connect, with the utility's meter behind it\n"
              "\n"
-             "Commands on stdin, one per line, each acknowledged on stdout: restart, silence DURATION,\n"
-             "noise DURATION, bad-checksums COUNT, product KEY, set VOLTAGE_V CURRENT_A POWER_W,\n"
-             "set SERIES=VALUE ... (such as set a.power_w=-120 voltage_v=230.1), auto, request CMD [HEX],\n"
-             "unplug DURATION, quit.");
-}
-
-static bool parse_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret) {
-        if (decimal_parse(text, 0, ret) >= 0 && *ret >= min && *ret <= max)
-                return true;
-        log_error("simulate: --%s: expected a number from %lld to %lld", option, (long long) min, (long long) max);
-        return false;
-}
-
-static bool parse_duration(const char *option, const char *text, uint32_t *ret) {
-        uint64_t ms;
-
-        if (units_parse_duration_ms(text, &ms) < 0 || ms < 50 || ms > 86400000) {
-                log_error("simulate: --%s: expected a duration from 50ms to 1d, such as 1s", option);
-                return false;
-        }
-        *ret = (uint32_t) ms;
-        return true;
-}
-
-static bool parse_phase_form(const char *text, enum phase_form *ret) {
-        for (unsigned i = 0; i < PHASE_FORM_COUNT; i++)
-                if (strcmp(text, phase_form_names[i]) == 0) {
-                        *ret = (enum phase_form) i;
-                        return true;
-                }
-        log_error("simulate: --phase-bytes: expected 6, 8, 10, 15, 15p or 18");
-        return false;
-}
-
-static bool add_request(struct simulation *s, const char *text) {
-        const char *comma = strchr(text, ',');
-        char command[8];
-
-        if (s->n_requests == SIMULATE_REQUESTS_MAX) {
-                log_error("simulate: --request: more than %d", SIMULATE_REQUESTS_MAX);
-                return false;
-        }
-        snprintf(command, sizeof command, "%.*s", comma ? (int) (comma - text) : 3, text);
-        if (simulate_parse_request(command, comma ? comma + 1 : NULL, &s->requests[s->n_requests])) {
-                s->n_requests++;
-                return true;
-        }
-        log_error("simulate: --request: expected a command and its data as hex, such as 1C or 34,03");
-        return false;
-}
-
-static bool load_profile(struct simulation *s, const char *name) {
-        struct config_error error;
-
-        s->profile = profile_free(s->profile);
-        if (profile_load(name, &s->profile, &error) < 0) {
-                log_error("simulate: --profile: %s", error.text);
-                return false;
-        }
-        s->options.profile = s->profile;
-        return true;
-}
-
-/* One option that carries a value. */
-static bool take_option(struct simulation *s, int c, const char *name, const char *value) {
-        struct simulator_options *o = &s->options;
-        int64_t n = 0;
-
-        switch (c) {
-        case 'l':
-                o->link_path = value;
-                return true;
-        case 'p':
-                o->mcu.product_key = value;
-                return true;
-        case 't':
-                o->trace_path = value;
-                return true;
-        case 'P':
-                return load_profile(s, value);
-        case 'f':
-                return parse_phase_form(value, &o->phase_form);
-        case 'r':
-                return add_request(s, value);
-        case 'i':
-                return parse_duration(name, value, &o->mcu.interval_ms);
-        case 'd':
-                return parse_duration(name, value, &o->mcu.direction_lag_ms);
-        case 'x':
-                if (!parse_number(name, value, 1, SPEED_MAX, &n))
-                        return false;
-                o->speed = (unsigned) n;
-                return true;
-        case 's':
-                if (!parse_number(name, value, 0, INT64_MAX, &n))
-                        return false;
-                o->mcu.seed = (uint64_t) n;
-                return true;
-        case 'b':
-                if (!parse_number(name, value, 1200, 921600, &n))
-                        return false;
-                o->baud = (uint32_t) n;
-                return true;
-        default:
-                if (!parse_number(name, value, 0, 100, &n))
-                        return false;
-                *(c == 'n' ? &o->mcu.noise_percent : &o->mcu.bad_checksum_percent) = (unsigned) n;
-                return true;
-        }
-}
-
-/* Returns 0, or 1 for help, or 2 for a mistake, which has been told. */
-static int parse_options(int argc, char **argv, struct simulation *s) {
-        static const struct option options[] = {
-                { "link", required_argument, NULL, 'l' },     { "product", required_argument, NULL, 'p' },
-                { "profile", required_argument, NULL, 'P' },  { "phase-bytes", required_argument, NULL, 'f' },
-                { "request", required_argument, NULL, 'r' },  { "direction-lag", required_argument, NULL, 'd' },
-                { "mode-pins", no_argument, NULL, 'm' },      { "low-power", no_argument, NULL, 'w' },
-                { "expect", no_argument, NULL, 'e' },
-                { "trace", required_argument, NULL, 't' },    { "speed", required_argument, NULL, 'x' },
-                { "interval", required_argument, NULL, 'i' }, { "seed", required_argument, NULL, 's' },
-                { "baud", required_argument, NULL, 'b' },     { "noise", required_argument, NULL, 'n' },
-                { "bad-checksums", required_argument, NULL, 'c' },
-                { "sync", no_argument, NULL, 'S' },           { "quiet-current", no_argument, NULL, 'q' },
-                { "averaging", no_argument, NULL, 'a' },      { "verbose", no_argument, NULL, 'v' },
-                { "loop", no_argument, NULL, 'L' },           { "help", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
-        };
-        int c, index = 0;
-
-        optind = 0;
-        while ((c = getopt_long(argc, argv, "", options, &index)) >= 0) {
-                if (c == 'h' || c == '?')
-                        return c == 'h' ? 1 : 2;
-                s->options.mcu.sync |= c == 'S';
-                s->options.mcu.quiet_current |= c == 'q';
-                s->options.mcu.averaging |= c == 'a';
-                s->options.mcu.mode_pins |= c == 'm';
-                s->options.mcu.low_power |= c == 'w';
-                s->options.loop |= c == 'L';
-                s->expect |= c == 'e';
-                s->verbose |= c == 'v';
-                if (optarg && !take_option(s, c, options[index].name, optarg))
-                        return 2;
-        }
-        if (optind != argc - 1 || strcmp(argv[optind], "tuyamcu") != 0) {
-                log_error("simulate: expected the protocol to simulate: tuyamcu");
-                return 2;
-        }
-        return 0;
-}
-
-/* Else the first descriptor that is opened would be taken for stdin. */
-static void fill_closed_stdin(void) {
-        if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
-                log_debug("simulate: stdin is closed");
+             "Each explains itself: metergate simulate tuyamcu --help");
 }
 
 int simulate_main(int argc, char **argv) {
-        struct simulation s = { .verbose = false };
-        int r;
-
-        r = parse_options(argc, argv, &s);
-        if (r != 0) {
-                profile_free(s.profile);
-                if (r == 1)
-                        print_help();
-                return r == 1 ? 0 : 2;
+        for (size_t i = 0; argc > 1 && i < ELEMENTS(protocols_known); i++)
+                if (strcmp(argv[1], protocols_known[i].name) == 0)
+                        return protocols_known[i].main(argc - 1, argv + 1);
+        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+                print_help();
+                return 0;
         }
-        signal(SIGPIPE, SIG_IGN);
-        fill_closed_stdin();
-        clock_init(true);
-        buffer_init(&s.line, OUT_MAX);
-        r = simulate(&s);
-        simulator_free(s.simulator);
-        profile_free(s.profile);
-        sd_event_unref(s.event);
-        buffer_free(&s.line);
-        return r;
+        log_error("simulate: expected the protocol to simulate first: tuyamcu or vue");
+        return 2;
 }

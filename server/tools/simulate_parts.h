@@ -1,30 +1,30 @@
-/* What the two halves of the subcommand simulate share: its life and options, and what can be told to it. */
+/* What the subcommand simulate does the same for every protocol: its life, its lines on stdout, and commands that
+ * come on stdin. A protocol's part begins its own state with a struct simulation. */
 #pragma once
 
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 
 #include "base/buffer.h"
-#include "protocols/bytes.h"
-#include "tools/simulator.h"
 
-#define SIMULATE_COMMAND_MAX  1024
-#define SIMULATE_REQUESTS_MAX 16
-#define SIMULATE_REQUEST_DATA_MAX 256
+#define SIMULATE_COMMAND_MAX 1024
+#define SIMULATE_WORDS_MAX   64
 
-/* A command that the meter shall send. */
-struct simulate_request {
-        uint8_t command;
-        uint8_t data[SIMULATE_REQUEST_DATA_MAX];
-        size_t len;
+struct simulation;
+
+struct simulate_command {
+        const char *name;
+        unsigned min_args, max_args;
+        /* Returns NULL, or what it expected. A NULL follows the last of args. */
+        const char *(*run)(struct simulation *s, char **args);
 };
 
 struct simulation {
         sd_event *event;
-        struct simulator *simulator;
-        struct simulator_options options;
-        struct profile *profile;        /* owned; NULL: none was named */
-        unsigned n_requests;            /* to be sent as soon as it measures */
-        struct simulate_request requests[SIMULATE_REQUESTS_MAX];
+        const struct simulate_command *commands;  /* borrowed; ends with a NULL name */
         bool verbose, expect;
         struct buffer line;
         char command[SIMULATE_COMMAND_MAX];
@@ -32,17 +32,35 @@ struct simulation {
         bool too_long;                  /* the present line does not fit and is thrown away */
 };
 
-/* "1C" and NULL, or "34" and "03": false when these are no hex numbers. */
-bool simulate_parse_request(const char *command, const char *data, struct simulate_request *ret);
+/* argv begins with the protocol's name. Each returns an exit status. */
+int simulate_tuyamcu_main(int argc, char **argv);
+int simulate_vue_main(int argc, char **argv);
+
+/* Runs a simulation from start, which makes the meter and tells what is wrong, to its end. The meter is the caller's
+ * to free; then simulate_end. Returns an exit status. */
+int simulate_run(struct simulation *s, int (*start)(struct simulation *s));
+void simulate_end(struct simulation *s);
+
+/* The first line: where the meter is. */
+void simulate_print_port(struct simulation *s, const char *port, const char *link_path);
 
 /* Begins to read commands from stdin. */
 int simulate_watch_commands(struct simulation *s);
 
-/* What the simulator tells, as lines on stdout; userdata is the simulation. */
-void simulate_on_event(void *userdata, const char *what, const uint8_t *data, size_t len);
-void simulate_on_ready(void *userdata);
-void simulate_on_expect(void *userdata, const struct measured *expected);
-void simulate_on_answer(void *userdata, uint8_t command, struct span data);
+/* Values of options. False after a mistake, which has been told. */
+bool simulate_parse_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);
+bool simulate_parse_duration(const char *option, const char *text, uint32_t *ret_ms);
+
+/* One option at a time by take, which tells its mistakes and has a NULL value where the option takes none. Returns 0,
+ * 1 for help, 2 for a mistake. */
+int simulate_parse_options(int argc, char **argv, const struct option *options, struct simulation *s,
+                           bool (*take)(struct simulation *s, int c, const char *name, const char *value));
+
+/* A line for what happens at the meter's port. */
+void simulate_put_event(struct simulation *s, const char *what, const char *port, const uint8_t *data, size_t len);
+
+/* A duration that a command takes; what it expected when it is none. */
+const char *simulate_duration_of(const char *text, uint64_t *ret_ms);
 
 /* Writes and clears s->line. */
 void simulate_write_line(struct simulation *s);

@@ -1,21 +1,18 @@
 #include "tools/simulator.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "tools/circuits.h"
 #include "tools/random.h"
+#include "tools/terminal.h"
 #include "tools/trace_file.h"
 
 enum {
@@ -32,14 +29,12 @@ struct simulator {
         struct tuya_mcu mcu;
         struct trace *trace;            /* owned */
         sd_event *event;
-        sd_event_source *io, *timer;    /* owned */
-        int master, slave;              /* owned; -1 while unplugged */
-        char port[64];
+        sd_event_source *timer;         /* owned */
+        struct terminal terminal;       /* closed while it is unplugged */
         uint64_t random;
         uint64_t started_ms;
         uint64_t noise_until_ms, next_noise_ms;
         uint64_t replug_ms;             /* TUYA_MCU_NEVER: it is plugged in */
-        bool linked;                    /* the link at link_path is ours */
         bool fixed;                     /* load is what somebody set */
         bool was_ready;
         bool has_told;                  /* expected has been told */
@@ -54,72 +49,7 @@ static void tell(const struct simulator *s, const char *what, const void *data, 
                 s->options.event(s->options.userdata, what, data, len);
 }
 
-/* --- the terminal ------------------------------------------------------------------------------------------ */
-
-static int make_raw(int fd) {
-        struct termios t;
-
-        if (tcgetattr(fd, &t) < 0)
-                return -errno;
-        cfmakeraw(&t);
-        return tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0;
-}
-
-/* Replaces what an earlier run left behind, but nothing that is no link. */
-static int place_link(struct simulator *s) {
-        const char *path = s->options.link_path;
-        char old[8];
-
-        if (!path)
-                return 0;
-        if (readlink(path, old, sizeof old) >= 0 && unlink(path) < 0)
-                return -errno;
-        if (symlink(s->port, path) < 0)
-                return -errno;
-        s->linked = true;
-        return 0;
-}
-
-static void close_port(struct simulator *s) {
-        s->io = sd_event_source_disable_unref(s->io);
-        if (s->linked)
-                unlink(s->options.link_path);
-        s->linked = false;
-        if (s->slave >= 0)
-                close(s->slave);
-        if (s->master >= 0)
-                close(s->master);
-        s->master = s->slave = -1;
-        s->port[0] = '\0';
-}
-
-static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata);
-
-/* The slave is held open too: without it the master reads as hung up until a peer comes, and again after it left. */
-static int open_port(struct simulator *s) {
-        int r;
-
-        s->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        if (s->master < 0)
-                return -errno;
-        if (grantpt(s->master) < 0 || unlockpt(s->master) < 0)
-                return -errno;
-        r = ptsname_r(s->master, s->port, sizeof s->port);
-        if (r != 0) {
-                s->port[0] = '\0';
-                return -r;
-        }
-        s->slave = open(s->port, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (s->slave < 0)
-                return -errno;
-        r = make_raw(s->slave);
-        if (r < 0)
-                return r;
-        r = place_link(s);
-        if (r < 0)
-                return r;
-        return sd_event_add_io(s->event, &s->io, s->master, EPOLLIN, on_readable, s);
-}
+/* --- the line ---------------------------------------------------------------------------------------------- */
 
 static unsigned baud_of(speed_t speed) {
         static const struct { speed_t code; unsigned baud; } speeds[] = {
@@ -139,7 +69,7 @@ static bool speed_fits(const struct simulator *s) {
 
         if (s->options.baud == 0)
                 return true;
-        return tcgetattr(s->master, &t) == 0 && baud_of(cfgetospeed(&t)) == s->options.baud;
+        return tcgetattr(s->terminal.master, &t) == 0 && baud_of(cfgetospeed(&t)) == s->options.baud;
 }
 
 static void fill_randomly(struct simulator *s, uint8_t *buf, size_t len) {
@@ -147,11 +77,9 @@ static void fill_randomly(struct simulator *s, uint8_t *buf, size_t len) {
                 buf[i] = (uint8_t) random_below(&s->random, 256);
 }
 
-/* What a full line does not take is lost: nobody listens. */
 static void send_bytes(struct simulator *s, const uint8_t *data, size_t len) {
-        if (len == 0 || s->master < 0 || write(s->master, data, len) < 0)
-                return;
-        tell(s, "tx", data, len);
+        if (terminal_write(&s->terminal, data, len))
+                tell(s, "tx", data, len);
 }
 
 /* Everything that has come up, in one write. */
@@ -266,10 +194,10 @@ static void replug(struct simulator *s, uint64_t now_ms) {
         if (now_ms < s->replug_ms)
                 return;
         s->replug_ms = TUYA_MCU_NEVER;
-        r = open_port(s);
+        r = terminal_open(&s->terminal);
         if (r < 0) {
                 log_error("simulator: cannot open a new terminal: %s", strerror(-r));
-                close_port(s);
+                terminal_close(&s->terminal);
                 return;
         }
         tell(s, "port", NULL, 0);
@@ -284,10 +212,7 @@ static int run(struct simulator *s) {
         tell_ready(s);
         send_noise(s, now_ms);
         flush_output(s, now_ms);
-        /* A peer that claims the terminal for itself leaves that mark behind, because the terminal stays open here,
-         * and nobody but root could ever come back. */
-        if (s->slave >= 0)
-                ioctl(s->slave, TIOCNXCL);
+        terminal_readmit(&s->terminal);
         return arm(s, now_ms);
 }
 
@@ -310,39 +235,32 @@ static void take_input(struct simulator *s, uint64_t now_ms, const uint8_t *data
         send_bytes(s, garbage, len);
 }
 
-static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        struct simulator *s = userdata;
-        uint64_t now_ms = clock_now_ms();
-        uint8_t buf[READ_MAX];
-        ssize_t n;
-
-        (void) source;
-        (void) revents;
-        n = read(fd, buf, sizeof buf);
-        if (n <= 0)
-                return 0;
-        take_input(s, now_ms, buf, (size_t) n);
-        flush_output(s, now_ms);
-        return arm(s, now_ms);
-}
-
-/* --- what can be told to it -------------------------------------------------------------------------------- */
-
-static void again(struct simulator *s) {
-        int r = arm(s, clock_now_ms());
+static void again(struct simulator *s, uint64_t now_ms) {
+        int r = arm(s, now_ms);
 
         if (r < 0)
                 log_error("simulator: %s", strerror(-r));
 }
 
+static void on_received(void *userdata, const uint8_t *data, size_t len) {
+        struct simulator *s = userdata;
+        uint64_t now_ms = clock_now_ms();
+
+        take_input(s, now_ms, data, len);
+        flush_output(s, now_ms);
+        again(s, now_ms);
+}
+
+/* --- what can be told to it -------------------------------------------------------------------------------- */
+
 void simulator_restart(struct simulator *s) {
         tuya_mcu_restart(&s->mcu, clock_now_ms());
-        again(s);
+        again(s, clock_now_ms());
 }
 
 void simulator_silence(struct simulator *s, uint64_t duration_ms) {
         tuya_mcu_silence(&s->mcu, clock_now_ms() + duration_ms);
-        again(s);
+        again(s, clock_now_ms());
 }
 
 void simulator_noise(struct simulator *s, uint64_t duration_ms) {
@@ -350,7 +268,7 @@ void simulator_noise(struct simulator *s, uint64_t duration_ms) {
 
         s->noise_until_ms = now_ms + duration_ms;
         s->next_noise_ms = now_ms;
-        again(s);
+        again(s, clock_now_ms());
 }
 
 void simulator_spoil_checksums(struct simulator *s, unsigned count) {
@@ -360,7 +278,7 @@ void simulator_spoil_checksums(struct simulator *s, unsigned count) {
 int simulator_set_product(struct simulator *s, const char *key) {
         int r = tuya_mcu_set_product(&s->mcu, key, clock_now_ms());
 
-        again(s);
+        again(s, clock_now_ms());
         return r;
 }
 
@@ -391,23 +309,23 @@ void simulator_request(struct simulator *s, uint8_t command, const uint8_t *data
 
         tuya_mcu_request(&s->mcu, now_ms, command, data, len);
         flush_output(s, now_ms);
-        again(s);
+        again(s, clock_now_ms());
 }
 
 void simulator_unplug(struct simulator *s, uint64_t duration_ms) {
         uint64_t now_ms = clock_now_ms();
 
-        close_port(s);
+        terminal_close(&s->terminal);
         tuya_mcu_restart(&s->mcu, now_ms + duration_ms);
         s->replug_ms = now_ms + duration_ms;
         tell(s, "unplugged", NULL, 0);
-        again(s);
+        again(s, clock_now_ms());
 }
 
 /* --- life -------------------------------------------------------------------------------------------------- */
 
 const char *simulator_port(const struct simulator *s) {
-        return s->port;
+        return s->terminal.path;
 }
 
 const struct profile *simulator_profile(const struct simulator *s) {
@@ -441,7 +359,7 @@ static int start(struct simulator *s, char *error) {
         }
         r = sd_event_add_time(s->event, &s->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_US, on_timer, s);
         if (r >= 0)
-                r = open_port(s);
+                r = terminal_open(&s->terminal);
         if (r >= 0)
                 r = run(s);
         if (r < 0)
@@ -461,8 +379,8 @@ int simulator_new(sd_event *event, const struct simulator_options *options, stru
                 return -ENOMEM;
         s->options = *options;
         fill_options(&s->options);
-        s->master = s->slave = -1;
         s->event = sd_event_ref(event);
+        terminal_init(&s->terminal, event, options->link_path, on_received, s);
         s->random = random_seed(options->mcu.seed + 1);
         s->started_ms = now_ms;
         s->replug_ms = TUYA_MCU_NEVER;
@@ -484,7 +402,7 @@ int simulator_new(sd_event *event, const struct simulator_options *options, stru
 struct simulator *simulator_free(struct simulator *s) {
         if (!s)
                 return NULL;
-        close_port(s);
+        terminal_close(&s->terminal);
         sd_event_source_disable_unref(s->timer);
         sd_event_unref(s->event);
         trace_free(s->trace);

@@ -5,6 +5,7 @@ import pytest
 
 from fake_mcu import FakeMcu
 from gateway import BINARY, Gateway
+from vue import VueSimulator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,5 +69,28 @@ def online(start, meter):
         gateway = start([meter(**settings)])
         gateway.wait_now(state="online", power_w=17.7, voltage_v=240.3, current_a=0.077)
         return gateway
+
+    return make
+
+
+@pytest.fixture
+def vue(tmp_path):
+    """vue("utility", "--firmware", "7") starts a simulated radio module behind the port tmp_path/utility."""
+    made = []
+
+    def make(id="utility", *options):
+        made.append(VueSimulator(tmp_path, id, *options))
+        return made[-1]
+
+    yield make
+    for simulator in made:
+        simulator.stop()
+
+
+@pytest.fixture
+def vue_meter(tmp_path):
+    """vue_meter("utility") is its entry of the configuration, asked as often as it may be."""
+    def make(id="utility", **settings):
+        return {"id": id, "protocol": "vue", "port": tmp_path / id, "poll": "5s", **settings}
 
     return make

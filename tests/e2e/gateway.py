@@ -201,6 +201,32 @@ class Process:
                 assert not line.startswith(("<0>", "<1>", "<2>", "<3>")), self.log()
 
 
+class Lines:
+    """Standard output of a process, line by line."""
+
+    def __init__(self, stream):
+        self.lines = []
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def _run(self, stream):
+        for line in stream:
+            with self._changed:
+                self.lines.append(line.decode().rstrip("\n"))
+                self._changed.notify_all()
+
+    def wait(self, condition, start=0):
+        """The first line from number start on for which condition(line) holds."""
+        def found():
+            return next((line for line in self.lines[start:] if condition(line)), None)
+
+        with self._changed:
+            if not self._changed.wait_for(lambda: found() is not None, TIMEOUT):
+                raise AssertionError("no such line in %r" % self.lines)
+            return found()
+
+
 class Gateway(Process):
     """metergate serve with a configuration of its own, on a free port of 127.0.0.1."""
 
@@ -307,8 +333,8 @@ class Gateway(Process):
 class Collector:
     """Asks for the current values all the time, and keeps every one that was ever served."""
 
-    def __init__(self, gateway, meter="main"):
-        self.gateway, self.meter = gateway, meter
+    def __init__(self, gateway, meter="main", series="voltage_v"):
+        self.gateway, self.meter, self.series = gateway, meter, series
         self.served = {}            # key -> set of values, None included
         self.rounds = 0
         self.error = None
@@ -344,8 +370,8 @@ class Collector:
             self.served.setdefault(key, set()).add(value)
         for key, reading in self.gateway.json(base)["readings"].items():
             self.served.setdefault(key, set()).add(reading["value"])
-        text = self.gateway.get(base + "/now/voltage_v").text.strip()
-        self.served.setdefault("voltage_v", set()).add(None if text == "null" else json.loads(text))
+        text = self.gateway.get(base + "/now/" + self.series).text.strip()
+        self.served.setdefault(self.series, set()).add(None if text == "null" else json.loads(text))
 
     def values(self, key):
         """What was served for this key, the nulls aside."""

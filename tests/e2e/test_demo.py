@@ -3,39 +3,12 @@ import json
 import os
 import signal
 import subprocess
-import threading
 
 import pytest
 
-from gateway import TIMEOUT, Process, fetch, free_port, run, wait_until
+from gateway import Lines, Process, fetch, free_port, run, wait_until
 
 SIMULATED = {"product": "djfep9s6s3b2qk89"}
-
-
-class Lines:
-    """Standard output of a process, line by line."""
-
-    def __init__(self, stream):
-        self.lines = []
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, args=(stream,), daemon=True)
-        self._thread.start()
-
-    def _run(self, stream):
-        for line in stream:
-            with self._changed:
-                self.lines.append(line.decode().rstrip("\n"))
-                self._changed.notify_all()
-
-    def wait(self, condition, start=0):
-        """The first line from number start on for which condition(line) holds."""
-        def found():
-            return next((line for line in self.lines[start:] if condition(line)), None)
-
-        with self._changed:
-            if not self._changed.wait_for(lambda: found() is not None, TIMEOUT):
-                raise AssertionError("no such line in %r" % self.lines)
-            return found()
 
 
 @pytest.fixture
@@ -49,7 +22,7 @@ def demo(tmp_path):
     process.output = Lines(process.process.stdout)
     process.output.wait(lambda line: "http://127.0.0.1:%d" % port in line)
     process.port, process.temporary = port, temporary
-    process.now = lambda: fetch(port, "/api/v1/meters/%s/now" % process.meters()[0]).json
+    process.now = lambda meter="main": fetch(port, "/api/v1/meters/%s/now" % meter).json
     process.meters = lambda: [m["id"] for m in fetch(port, "/api/v1/meters").json["meters"]]
     yield process
     process.kill()
@@ -72,6 +45,17 @@ def test_demo_tells_its_address_and_shows_live_values(demo):
     page = fetch(demo.port, "/")
     assert page.status == 200 and "<title>" in page.text
     assert "metergate_voltage_volts{" in fetch(demo.port, "/metrics").text
+
+
+def test_demo_shows_a_meter_of_each_protocol(demo):
+    assert demo.meters() == ["main", "utility"]
+    now = wait_until(lambda: (n := demo.now("utility"))["energy_import_kwh"] and n)
+    assert now["name"] == "Utility meter" and now["state"] == "online"
+    assert -20000 < now["power_w"] < 20000
+    assert now["energy_import_kwh"] > 1000 and now["energy_export_kwh"] > 1000
+    page = fetch(demo.port, "/metrics").text
+    assert 'metergate_energy_exported_joules_total{meter="utility"}' in page
+    wait_until(lambda: demo.now("utility")["at_ms"] != now["at_ms"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

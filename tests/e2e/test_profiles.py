@@ -6,8 +6,7 @@ import subprocess
 import time
 
 import pytest
-from gateway import Collector, Process, run, wait_until
-from test_demo import Lines
+from gateway import Collector, Lines, Process, run, wait_until
 
 BATCH = 30  # meters of one gateway; its limit is 32
 IMPORT = "set 231.4 6.123 1250"

@@ -5,6 +5,7 @@ set -u
 metergate=${METERGATE:-./metergate}
 shared=${METERGATE_SHARED-$(dirname -- "$0")/../../../shared}
 captures=$shared/captures/tuyamcu
+vue_captures=$shared/captures/vue
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 number=0
@@ -113,6 +114,98 @@ printf 'Info:MAIN:Time 143\n\nInfo:TuyaMCU:TUYAMCU received: %s \r\nInfo:x\nTUYA
 expect "an OpenBeken log" 0 '[.[] | .command] == [7,3,null] and .[0].direction == "rx" and .[2].stats.total_bytes == 22'
 : | decode --stats -
 expect "nothing at all" 0 '. == [{"stats":{"frames":0,"noise_bytes":0,"pending_bytes":0,"total_bytes":0}}]'
+
+# --- Emporia Vue --------------------------------------------------------------------------------------------------
+
+solar='24 01 72 2C 18 91 01 00 00 00 25 80 66 59 00 00 00 01 00 00 25 78 F4 78 00 00 00 01 03 00 22 01 00 00 02 03 00 22 E8 03 00 00 04 00 2A 8D 03 00 0D'
+install_code='24 01 69 08 01 23 45 67 89 AB 5C 3F 0D'
+
+echo "$solar" | decode --protocol vue -
+[ "$(cat "$work/out")" = '{"protocol":"vue","type":"r","length":44,"layout":"zcl","sequence":145,"multiplier":1,"divisor":1000,"readings":{"power_w":909,"energy_import_kwh":5858.944,"energy_export_kwh":7926.904}}' ]
+result $? "a reading, to the letter"
+echo "$install_code" | decode --protocol vue -
+expect "an install code is masked" 0 '. == [{"protocol":"vue","type":"i","length":8,"install_code":"masked","crc":"ok"}]'
+echo "$install_code" | decode --protocol vue --show-secrets -
+expect "an install code is shown to who asks" 0 '.[0].install_code == "0123456789AB5C3F" and .[0].crc == "ok"'
+printf '%s\n' '24 01 66 02 07 00 0D' '24 01 07 00 0D' '24 01 72 02 18 01 0D' '24 01 22 00 0D' \
+        '24 01 69 07 01 23 45 67 89 AB 5C 0D' '24 01 72 0A 18 05 01 01 03 00 22 FF FF FF 0D' '24 01 72 07 18 06 01 00 00 00 99 0D' |
+        decode --protocol vue --show-secrets -
+expect "messages that say nothing" 0 'map(del(.protocol)) == [{"type":"f","length":2,"reject":"bad_length"},
+        {"type":"0x07","length":0,"reject":"unknown_type"}, {"type":"r","length":2,"reject":"short"},
+        {"type":"\"","length":0,"reject":"unknown_type"}, {"type":"i","length":7,"reject":"bad_length"},
+        {"type":"r","length":10,"layout":"zcl","sequence":5,"multiplier":null,"reject":"no_scale"},
+        {"type":"r","length":7,"layout":"zcl","sequence":6,"reject":"bad_record"}]'
+printf '24 01 72 16 18 0D 01 00 03 00 30 80 01 03 00 22 01 00 00 02 03 00 22 01 00 00 0D\n' | decode --protocol vue -
+expect "a unit that is not kWh brings no watts" 0 '.[0].readings == {} and .[0].divisor == 1'
+printf '# kind: stream\n24 01 72 FF %s\n24 01 6A' "$solar" | decode --protocol vue --stats -
+expect "a false header at the end of a file" 0 '.[0].sequence == 145 and
+        .[1].stats == {"frames":1,"noise_bytes":4,"pending_bytes":3,"total_bytes":56}'
+printf '2026-11-21T10:00:00.000Z tx 24 72 0D\n2026-11-21T10:00:00.085Z rx 24 01 6A 01\n2026-11-21T10:00:00.090Z rx 01 0D\n2026-11-21T10:00:01.000Z rx 24 01 72 FF\n2026-11-21T10:00:01.250Z rx 24 01 6A 01 00 0D\n' |
+        decode --protocol vue --stats -
+expect "timed lines, requests and silence" 0 '[.[:2][] | [.join, .direction, .at]] ==
+        [[1,"rx","2026-11-21T10:00:00.090Z"], [0,"rx","2026-11-21T10:00:01.250Z"]] and .[2].stats.noise_bytes == 7'
+printf '"2023-12-08 17:59:44",24016A"2023-12-08 17:59:44",01000D"2023-12-08 18:00:14",2401650102' |
+        TZ=UTC decode --protocol vue --stats -
+expect "entries of a terminal program, a frame in two" 0 '.[0].join == 0 and .[0].at == "2023-12-08T17:59:44.000Z" and
+        .[1].stats.pending_bytes == 5'
+echo "$solar" | decode --protocol vue --profile pj-mgw1103 -
+refuse "a profile where none is needed" 2 '^metergate: --profile: vue needs none, .*; expected no --profile$'
+
+# same_as_listed CAPTURE: every line of output has the values of its expect line in the capture, no fewer, no more.
+same_as_listed() {
+        sed -n 's/^# expect\(-frame\)\{0,1\}: //p' "$1" |
+                grep -v -e 'reject=bad_terminator' -e 'reject=incomplete' >"$work/expect"
+        jq -ne --rawfile expect "$work/expect" --slurpfile out "$work/out" '
+                def number($is; $factor; $text): $is != null and ($is * $factor - ($text | tonumber) | fabs) < 0.001;
+                def reading($r; $key; $factor; $text):
+                        if $text == "absent" then $r | has($key) | not
+                        elif $text == "invalid" then ($r | has($key)) and $r[$key] == null
+                        else number($r[$key]; $factor; $text) end;
+                def holds($o; $key; $text):
+                        if $key == "len" then number($o.length; 1; $text)
+                        elif $key == "seq" then number($o.sequence; 1; $text)
+                        elif $key == "watts" then reading($o.readings; "power_w"; 1; $text)
+                        elif $key == "wh_consumed" then reading($o.readings; "energy_import_kwh"; 1000; $text)
+                        elif $key == "wh_returned" then reading($o.readings; "energy_export_kwh"; 1000; $text)
+                        elif $o[$key] | type == "number" then number($o[$key]; 1; $text)
+                        else $o[$key] == $text end;
+                ($expect | rtrimstr("\n") | split("\n") |
+                        map(split(" ") | map(split("=") | {(.[0]): .[1]}) | add)) as $lines |
+                ($out | map(select(has("stats") | not))) as $frames |
+                ($lines | length) == ($frames | length) and $out[-1].stats.frames == ($frames | length) and
+                all(range($lines | length); . as $i | $frames[$i] as $o |
+                        ($o | has("reject")) == ($lines[$i] | has("reject")) and
+                        ($o | has("reject") and has("readings") | not) and
+                        all($lines[$i] | to_entries[]; holds($o; .key; .value)))' >/dev/null
+}
+
+if [ -d "$vue_captures" ]; then
+        for file in "$vue_captures"/*.hex; do
+                name=$(basename "$file")
+                decode --protocol vue --stats --show-secrets "$file"
+                ended_with 0 && same_as_listed "$file"
+                result $? "$name: what is listed"
+                tail -n 1 "$work/out" >"$work/stats"
+                if grep -q '^# kind: stream' "$file"; then
+                        # Every byte on a line of its own.
+                        { echo '# kind: stream'; grep -v '^#' "$file" | tr -s ' ' '\n'; } >"$work/bytes.hex"
+                        decode --protocol vue --stats --show-secrets "$work/bytes.hex"
+                        ended_with 0 && same_as_listed "$file" && tail -n 1 "$work/out" | cmp -s - "$work/stats"
+                        result $? "$name: the same byte by byte"
+                fi
+        done
+        decode --protocol vue --stats "$vue_captures/stream-chatter-synthetic.hex"
+        expect "console text is noise" 0 '.[-1].stats ==
+                {"frames":3,"noise_bytes":329,"pending_bytes":0,"total_bytes":383}'
+        decode --protocol vue --stats "$vue_captures/stream-garbage-synthetic.hex"
+        expect "bytes of a broken frame are noise" 0 '.[-1].stats ==
+                {"frames":3,"noise_bytes":68,"pending_bytes":0,"total_bytes":172}'
+        decode --protocol vue --stats "$vue_captures/discovery/v7-real-derived.sniff.txt"
+        expect "packets as a terminal program wrote them" 0 '.[-1].stats.noise_bytes == 0 and
+                .[-1].stats.pending_bytes == 0 and .[-1].stats.frames > 0 and all(.[:-1][]; .type == "r" and has("readings") and has("at"))'
+else
+        skipped "the captures of a Vue"
+fi
 
 # --- mistakes -----------------------------------------------------------------------------------------------------
 

@@ -175,6 +175,48 @@ def test_page_shows_notices(mcu_at, start, meter, browser):
     assert browser.complaints() == []
 
 
+@pytest.fixture
+def radio_module(tmp_path):
+    """radio_module("--solar") runs a simulated one behind the port tmp_path/utility."""
+    running = []
+
+    def run(*options):
+        running.append(Process(tmp_path, "simulate", "vue", "--link", tmp_path / "utility", *options, name="module"))
+        wait_until((tmp_path / "utility").exists)
+
+    yield run
+    for module in running:
+        module.signal(signal.SIGTERM)
+        module.wait()
+
+
+def test_page_shows_a_radio_module(radio_module, start, meter, browser):
+    """Power with its direction, both totals, and behind a click what the module is and prints; never its secret."""
+    radio_module("--chatter", "20", "--solar")
+    gateway = start([meter(id="utility", protocol="vue", poll="5s", baud=None)])
+    now = wait_until(lambda: (n := gateway.now("utility"))["energy_export_kwh"] is not None and n)
+    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    text = wait_until(lambda: (t := browser.text()) and re.search("(from|to) the grid", t) and t)
+    for key in ("energy_import_kwh", "energy_export_kwh"):
+        assert re.search(r"\b%d\.\d{3} kWh" % now[key], text), text
+    assert "Emporia Vue Utility Connect" in text and "Multiplier" not in text
+    browser.evaluate("document.querySelectorAll('article details').forEach((d) => { d.open = true; })")
+    text = wait_until(lambda: (t := browser.text()) and "Install code" in t and "Got Meter Rsp" in t and
+                      "0x0400" in t and t)
+    assert "70:B3:D5:EB:8" in text and "shown only to a control token" in text
+    assert browser.complaints() == []
+
+
+def test_page_of_a_module_without_a_network(radio_module, start, meter, browser):
+    radio_module("--state", "unprovisioned")
+    gateway = start([meter(id="utility", protocol="vue", poll="5s", baud=None)])
+    wait_until(lambda: gateway.now("utility")["state"] == "not_provisioned")
+    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    text = wait_until(lambda: (t := browser.text()) and "utility network" in t and t)
+    assert "not provisioned" in text and "install code" in text and "power not known" in text
+    assert browser.complaints() == []
+
+
 def test_page_without_meters(start, browser):
     gateway = start("[]")
     browser.open("http://127.0.0.1:%d/" % gateway.http_port)
@@ -211,7 +253,8 @@ def test_page_of_the_demo(tmp_path, browser):
     try:
         def live():
             try:
-                return [m for m in fetch(port, "/api/v1/meters").json["meters"] if m["available"]]
+                return [m for m in fetch(port, "/api/v1/meters").json["meters"]
+                        if m["available"] and "voltage_v" in m["readings"]]
             except OSError:
                 return []
         meters = wait_until(live)

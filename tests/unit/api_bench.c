@@ -70,7 +70,7 @@ static void add_meter(struct fixture *f, unsigned i, const char *id, const char 
 
         snprintf(c->id, sizeof c->id, "%s", id);
         c->name = (char *) name;
-        c->protocol = &tuyamcu_protocol;
+        c->protocol = f->protocol;
         c->profile = profile;
         c->profile_name = profile ? profile->name : NULL;
         c->baud = 115200;
@@ -152,10 +152,11 @@ static void feed_all(struct fixture *f) {
         wait_reading(f, THREE);
 }
 
-int bench_setup(void **state) {
+int bench_setup_with(void **state, const struct protocol *protocol) {
         struct fixture *f = test_calloc(1, sizeof *f);
 
         clock_init(true);
+        f->protocol = protocol;
         f->plug = make_plug();
         f->phases = make_phases();
         add_meter(f, MAIN, "main", "House \"main\" \\ gr\xc3\xbcn", f->plug);
@@ -172,6 +173,10 @@ int bench_setup(void **state) {
         feed_all(f);
         *state = f;
         return 0;
+}
+
+int bench_setup(void **state) {
+        return bench_setup_with(state, &tuyamcu_protocol);
 }
 
 int bench_teardown(void **state) {
@@ -191,15 +196,20 @@ int bench_teardown(void **state) {
 
 /* ---- requests ---- */
 
-void get(struct fixture *f, const char *target, struct reply *reply) {
-        struct request request = { .method = "GET", .host = "meter.local:8730", .scheme = "http" };
+void ask(struct fixture *f, struct asked what, struct reply *reply) {
+        struct request request = { .method = what.method, .host = "meter.local:8730", .scheme = "http",
+                                   .role = what.role, .has_body = what.has_body };
         char text[512], scratch[512];
 
-        snprintf(text, sizeof text, "%s", target);
+        snprintf(text, sizeof text, "%s", what.target);
         reply_init(reply);
         assert_true(request_set_target(&request, text, reply));
         route_dispatch(api_routes, api_n_routes, &f->app, &request, scratch, sizeof scratch, reply);
         assert_false(reply->body.failed);
+}
+
+void get(struct fixture *f, const char *target, struct reply *reply) {
+        ask(f, (struct asked) { .method = "GET", .target = target }, reply);
 }
 
 const char *get_text(struct fixture *f, const char *target, const char *type, struct reply *reply) {

@@ -62,6 +62,40 @@ static void defaults(void **state) {
                 assert_false(m->limits[q].set);
 }
 
+static void utility_meters(void **state) {
+        CLEANUP(config_freep) struct config *c = parse_good(
+                "meters:\n"
+                "  - { id: a, protocol: vue, port: /dev/ttyUSB0 }\n"
+                "  - { id: b, protocol: vue, port: 'tcp://127.0.0.1:3001', poll: 5s, poll_aligned: true,\n"
+                "      console_log_level: 10, scale: 40, role: listen }\n"
+                "  - { id: c, protocol: vue, port: /dev/ttyUSB1, poll_aligned: false, console_log_level: 99 }\n");
+        const struct meter_config *m = c->meters;
+        struct meter_config changed = m[1];
+
+        (void) state;
+        assert_string_equal(m[0].protocol->name, "vue");
+        assert_null(m[0].profile);
+        assert_int_equal(m[0].baud, 0);
+        assert_int_equal(m[0].protocol->bauds[0], 115200);
+        assert_int_equal(m[0].poll_ms, 30000);
+        assert_int_equal(m[0].stale_after_ms, 95000);
+        assert_false(m[0].poll_aligned);
+        assert_int_equal(m[0].console_log_level, 0);
+        assert_int_equal(m[1].poll_ms, 5000);
+        assert_int_equal(m[1].stale_after_ms, 20000);
+        assert_true(m[1].poll_aligned);
+        assert_int_equal(m[1].console_log_level, 10);
+        assert_int_equal(m[1].role, ROLE_LISTEN);
+        assert_false(m[2].poll_aligned);
+        assert_int_equal(m[2].console_log_level, 99);
+        changed.poll_aligned = false;
+        assert_false(meter_config_equal(&m[1], &changed));
+        changed.poll_aligned = true;
+        assert_true(meter_config_equal(&m[1], &changed));
+        changed.console_log_level = 20;
+        assert_false(meter_config_equal(&m[1], &changed));
+}
+
 static void nothing_at_all(void **state) {
         CLEANUP(config_freep) struct config *c = parse_good("site:\nhttp: ~\nhistory: null\ntariffs:\nmeters: []\n");
 
@@ -307,8 +341,9 @@ static void sample_with_its_example_is_good(void **state) {
         }
         fclose(f);
         c = parse_good(text);
-        assert_int_equal(c->n_meters, 1);
+        assert_int_equal(c->n_meters, 2);
         assert_string_equal(c->meters[0].id, "main");
+        assert_string_equal(c->meters[1].id, "utility");
 }
 
 static void schema_names_every_key(void **state) {
@@ -331,6 +366,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(defaults),
                 cmocka_unit_test(nothing_at_all),
+                cmocka_unit_test(utility_meters),
                 cmocka_unit_test(everything_http),
                 cmocka_unit_test(everything_meters),
                 cmocka_unit_test(aliases_work),

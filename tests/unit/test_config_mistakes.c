@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "config/config.h"
 
+#define VUE "meters:\n  - id: u\n    protocol: vue\n    port: /dev/ttyUSB0\n"
 #define METER "meters:\n  - id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n"
 
 struct mistake {
@@ -109,18 +110,36 @@ static const struct mistake mistakes[] = {
         { "meters: [main]\n", "1:10: meters[0]: \"main\" is not a map; expected a map of \"key: value\" lines" },
         { METER "    pol: 10s\n",
           "5:5: meters[0].pol: unknown key; expected one of: id, name, protocol, profile, port, baud, "
-          "role, poll, stale_after, limits, scale" },
+          "role, poll, poll_aligned, stale_after, limits, console_log_level, scale" },
         { "meters:\n  - protocol: tuyamcu\n    port: /dev/x\n",
           "2:5: meters[0].id: missing; expected 1 to 32 of a-z, 0-9 and -" },
         { "meters:\n  - id: a\n    port: /dev/x\n",
-          "2:5: meters[0].protocol: missing; expected the name of a protocol such as tuyamcu" },
+          "2:5: meters[0].protocol: missing; expected the name of a protocol: tuyamcu or vue" },
         { "meters:\n  - id: a\n    protocol: tuyamcu\n",
           "2:5: meters[0].port: missing; expected /dev/serial/by-id/... or tcp://HOST:PORT" },
         { "meters:\n  - id: Main\n", "2:9: meters[0].id: \"Main\" is not an id; expected 1 to 32 of a-z, 0-9 and -" },
         { "meters:\n  - id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
           "2:9: meters[0].id: too long, the limit is 32 bytes; expected 1 to 32 of a-z, 0-9 and -" },
         { "meters:\n  - id: a\n    protocol: modbus\n",
-          "3:15: meters[0].protocol: there is no protocol \"modbus\"; expected one of: tuyamcu" },
+          "3:15: meters[0].protocol: there is no protocol \"modbus\"; expected one of: tuyamcu, vue" },
+        { VUE "    profile: pj-mgw1103\n",
+          "5:14: meters[0].profile: a meter that speaks vue itself says what its values mean; expected no such line" },
+        { VUE "    poll: 4s\n", "5:11: meters[0].poll: \"4s\" is out of range; expected 5s to 1h" },
+        { VUE "    poll_aligned: perhaps\n",
+          "5:19: meters[0].poll_aligned: \"perhaps\" is none of these; expected true or false" },
+        { VUE "    console_log_level: 0\n", "5:24: meters[0].console_log_level: \"0\" is out of range; expected a "
+          "number from 1 to 99, such as 10" },
+        { VUE "    console_log_level: 100\n", "5:24: meters[0].console_log_level: \"100\" is out of range; expected a "
+          "number from 1 to 99, such as 10" },
+        { VUE "    console_log_level: loud\n", "5:24: meters[0].console_log_level: \"loud\" is not a number; expected a "
+          "number from 1 to 99, such as 10" },
+        { METER "    poll_aligned: true\n", "5:19: meters[0].poll_aligned: the protocol tuyamcu has no such setting; "
+          "expected no such line" },
+        { METER "    console_log_level: 10\n", "5:24: meters[0].console_log_level: the protocol tuyamcu has no such "
+          "setting; expected no such line" },
+        { VUE "  - id: v\n    protocol: vue\n    port: /dev/ttyUSB0\n",
+          "7:11: meters[1].port: \"/dev/ttyUSB0\" is the port of meter u in line 4 too; expected a port for "
+          "each meter" },
         { METER "  - id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB1\n",
           "5:9: meters[1].id: \"main\" is the id of the meter in line 2 too; expected an id of its own" },
         { METER "  - id: other\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n",

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "config/profile_file.h"
 #include "protocols/quantity.h"
+#include "protocols/tuyamcu/layout.h"
 
 #define HEAD "name: x\ntitle: X\nprotocol: tuyamcu\nevidence: stated\n"
 #define ROWS HEAD "channels: [a]\ndatapoints:\n"  /* the first row stands in line 7 */
@@ -246,16 +247,16 @@ static void rows_of_layouts(void **state) {
         assert_int_equal(d[3].power_den, 10);
         assert_int_equal(d[3].evidence, EVIDENCE_CAPTURED);
         assert_true(d[4].writable);
-        assert_true(profile_row_brings(&d[0], 1, Q_VOLTAGE));
-        assert_false(profile_row_brings(&d[0], 0, Q_VOLTAGE));
-        assert_false(profile_row_brings(&d[0], 1, Q_FREQUENCY));
-        assert_true(profile_row_brings(&d[1], 1, Q_FREQUENCY));
-        assert_true(profile_row_brings(&d[2], 1, Q_POWER));
-        assert_false(profile_row_brings(&d[2], 1, Q_VOLTAGE));
+        assert_true(tuya_row_brings(&d[0], 1, Q_VOLTAGE));
+        assert_false(tuya_row_brings(&d[0], 0, Q_VOLTAGE));
+        assert_false(tuya_row_brings(&d[0], 1, Q_FREQUENCY));
+        assert_true(tuya_row_brings(&d[1], 1, Q_FREQUENCY));
+        assert_true(tuya_row_brings(&d[2], 1, Q_POWER));
+        assert_false(tuya_row_brings(&d[2], 1, Q_VOLTAGE));
         for (unsigned c = 0; c < 4; c++)
-                assert_true(profile_row_brings(&d[3], c, Q_POWER));
+                assert_true(tuya_row_brings(&d[3], c, Q_POWER));
         for (unsigned q = 0; q <= Q_COUNT; q++)
-                assert_false(profile_row_brings(&d[4], 0, q));
+                assert_false(tuya_row_brings(&d[4], 0, q));
 }
 
 static void rows_of_other_kinds(void **state) {
@@ -273,8 +274,8 @@ static void rows_of_other_kinds(void **state) {
         (void) state;
         assert_true(d[1].is_increment);
         assert_int_equal(d[1].scale_num, 1000);  /* mWh */
-        assert_false(profile_row_brings(&d[1], 0, Q_ENERGY_IMPORT));
-        assert_true(profile_row_brings(&d[0], 0, Q_ENERGY_IMPORT));
+        assert_false(tuya_row_brings(&d[1], 0, Q_ENERGY_IMPORT));
+        assert_true(tuya_row_brings(&d[0], 0, Q_ENERGY_IMPORT));
         assert_true(d[2].is_increment);
         assert_false(d[3].is_increment);
         assert_int_equal(d[4].danger, DANGER_CALIBRATION);

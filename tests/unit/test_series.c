@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "meters/frame_log.h"
+#include "protocols/tuyamcu/tuyamcu.h"
 
 static void origin_name(uint16_t origin, char *buf, size_t size) {
         snprintf(buf, size, "dp %u", origin);
@@ -52,7 +53,7 @@ static void test_derived_values(void **state) {
         struct series_set s;
 
         (void) state;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         assert_int_equal(s.count, 6);
         apply(&s, 1000, 0, Q_VOLTAGE, 240300);
         assert_false(series_set_find(&s, "apparent_power_va")->known);
@@ -72,7 +73,7 @@ static void test_power_factor_limits(void **state) {
         struct series_set s;
 
         (void) state;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         apply(&s, 1, 0, Q_VOLTAGE, 230000);
         apply(&s, 1, 0, Q_CURRENT, 1000);
         apply(&s, 1, 0, Q_POWER, 250000);
@@ -93,7 +94,7 @@ static void test_channels_have_their_own_keys(void **state) {
         struct series_set s;
 
         (void) state;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         apply(&s, 1, 2, Q_POWER, -5);
         assert_int_equal(value_of(&s, "b.power_w"), -5);
         assert_false(series_set_find(&s, "a.power_w")->known);
@@ -112,7 +113,7 @@ static void test_what_a_layout_may_bring(void **state) {
         (void) state;
         p->datapoints[0].layout = LAYOUT_PHASE;
         p->datapoints[2].is_increment = true;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         assert_int_equal(s.count, 1 + 6);
         assert_null(series_set_find(&s, "energy_export_kwh"));
         assert_null(series_set_find(&s, "a.frequency_hz"));
@@ -141,7 +142,7 @@ static void test_blocks_fill_three_channels(void **state) {
         p->datapoints[0].layout = LAYOUT_VOLTAGES;
         p->datapoints[1].layout = LAYOUT_CURRENTS;
         p->datapoints[2].layout = LAYOUT_POWERS;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         assert_int_equal(s.count, 1 + 3 * 6);
         assert_non_null(series_set_find(&s, "power_w"));
         assert_non_null(series_set_find(&s, "c.voltage_v"));
@@ -154,7 +155,7 @@ static void test_age(void **state) {
         struct series_set s;
 
         (void) state;
-        series_set_init(&s, p);
+        series_set_init(&s, &tuyamcu_protocol, p);
         assert_false(series_is_current(series_set_find(&s, "power_w"), 0, 1000));
         apply(&s, 5000, 0, Q_POWER, 1);
         apply(&s, 5000, 0, Q_ENERGY_IMPORT, 1);
@@ -168,7 +169,7 @@ static void test_unknown_meter_has_no_series(void **state) {
         struct series_set s;
 
         (void) state;
-        series_set_init(&s, NULL);
+        series_set_init(&s, &tuyamcu_protocol, NULL);
         apply(&s, 1, 0, Q_POWER, 1);
         assert_int_equal(s.count, 0);
 }

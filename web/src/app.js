@@ -13,8 +13,12 @@ const STATES = {
   online: "online",
   stale: "no fresh values",
   offline: "offline",
+  no_module: "no answer from the module",
+  not_provisioned: "not provisioned",
+  searching: "searching for the meter",
   unknown: "unknown",
 };
+const DEVICES = { vue: "Emporia Vue Utility Connect" }; /* protocols of one device only */
 
 /* How many decimals people want to see; the API has them all. */
 const SHOWN_DECIMALS = { V: 1, W: 1, VA: 1, var: 1, Hz: 2, "°C": 1, kWh: 3 };
@@ -63,6 +67,11 @@ function sentence(text) {
   return text[0].toUpperCase() + text.slice(1);
 }
 
+/* True while nobody knows what the meter's values mean. */
+function isUnknown(meter) {
+  return meter.profile === null && Object.keys(meter.readings).length === 0;
+}
+
 function splitKey(key) {
   const dot = key.indexOf(".");
   return dot < 0 ? ["", key] : [key.slice(0, dot), key.slice(dot + 1)];
@@ -105,7 +114,7 @@ async function poll() {
     const { meters } = await ask("api/v1/meters");
     reached();
     showMeters(meters);
-    await Promise.all([...page.cards.values()].map(showDatapoints));
+    await Promise.all([...page.cards.values()].flatMap((card) => [showDatapoints(card), showDetails(card)]));
   } catch (error) {
     if (error instanceof NeedsToken) showLogin();
     else unreachable(error);
@@ -163,7 +172,7 @@ function showMeters(meters) {
   if (meters.length === 0) main.append(element("p", "empty", "No meter is configured yet."));
   meters.forEach((meter, i) => {
     /* A meter whose series changed (its product became known) gets a new card. */
-    const shape = [meter.profile !== null, ...Object.keys(meter.readings)].join(" ");
+    const shape = [isUnknown(meter), ...Object.keys(meter.readings)].join(" ");
     let card = page.cards.get(meter.id);
     if (!card || card.shape !== shape) {
       const fresh = newCard(meter, shape);
@@ -197,6 +206,7 @@ function newCard(meter, shape) {
   card.notices.setAttribute("role", "status");
   card.root.append(card.hint, card.notices);
   addDatapoints(card, meter);
+  addDetails(card);
   card.age = element("span");
   card.device = element("span");
   const foot = element("p", "foot quiet");
@@ -269,7 +279,8 @@ function scrolling(table) {
 function updateCard(card, meter) {
   card.meter = meter;
   setText(card.title, meter.name);
-  setText(card.device, meter.profile ?? `${meter.protocol}, product not known`);
+  setText(card.device, isUnknown(meter) ? `${meter.protocol}, product not known` :
+    meter.profile ?? DEVICES[meter.protocol] ?? meter.protocol);
   showValues(card);
   showNotices(card, meter.notices);
   updateState(card);
@@ -320,7 +331,7 @@ function updateState(card) {
 
 function addDatapoints(card, meter) {
   const details = element("details");
-  details.open = meter.profile === null;
+  details.open = isUnknown(meter);
   details.append(element("summary", "", "Raw datapoints"));
   card.raw = { details, note: element("p", "quiet"), box: element("div", "scroll") };
   details.append(card.raw.note, card.raw.box);
@@ -337,13 +348,16 @@ async function showDatapoints(card) {
   const table = element("table");
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
-  for (const [name, className] of [["DP", "number"], ["Type"], ["Value", "number"], ["Meaning"], ["Count", "number"]]) {
+  const named = answer.datapoints.some((d) => d.attribute !== undefined);
+  const columns = [named ? ["Attribute"] : ["DP", "number"], ["Type"], ["Value", "number"], ["Meaning"], ["Count", "number"]];
+  for (const [name, className] of columns) {
     head.append(headerCell("col", name, className));
   }
   for (const d of answer.datapoints) {
     const row = body.insertRow();
     const meaning = d.quantity ? quantityOf(d.quantity).label : d.name ?? DASH;
-    row.append(element("td", "number", String(d.dp)), element("td", "", d.type), rawCell(d),
+    row.append(named ? element("td", "", d.attribute) : element("td", "number", String(d.dp)),
+      element("td", "", d.type), rawCell(d),
       element("td", "", d.channel ? `${d.channel.toUpperCase()} ${meaning}` : meaning),
       element("td", "number", String(d.count)));
   }
@@ -354,6 +368,82 @@ function rawCell(d) {
   const value = d.raw ?? d.text;
   if (value !== undefined) return element("td", "number raw-value", String(value));
   return element("td", "raw-value bytes", d.hex.replace(/..(?=.)/g, "$& "));
+}
+
+/* --- what else is known about a meter --- */
+
+const LINK_ROWS = [
+  ["In this state since", (d) => formatMoment(d.since_ms)],
+  ["Firmware", (d) => d.firmware ?? DASH],
+  ["Port", (d) => (d.link.open ? d.link.port : `${d.link.port} (${d.link.error ?? "not open"})`)],
+  ["Opened again", (d) => String(d.link.reconnects)],
+  ["Answers take", (d) => (d.latency.count > 0 ? `${d.latency.mean_ms} ms, at most ${d.latency.max_ms} ms` : DASH)],
+];
+
+function formatMoment(ms) {
+  return ms === null ? DASH : new Date(ms).toLocaleString();
+}
+
+function addDetails(card) {
+  const details = element("details");
+  details.append(element("summary", "", "Details"));
+  card.details = { details, box: element("div", "scroll"), console: element("details") };
+  card.details.lines = element("pre", "console");
+  card.details.summary = element("summary", "", "Console");
+  card.details.lines.tabIndex = 0;
+  card.details.console.append(card.details.summary, card.details.lines);
+  card.details.console.hidden = true;
+  details.append(card.details.box, card.details.console);
+  details.addEventListener("toggle", () => { if (details.open && !page.busy) poll(); });
+  card.root.append(details);
+}
+
+async function showDetails(card) {
+  if (!card.details.details.open) return;
+  const answer = await ask(`api/v1/meters/${encodeURIComponent(card.meter.id)}/diagnostics`);
+  const table = element("table", "details");
+  const body = table.createTBody();
+  for (const [label, text] of detailRows(answer)) {
+    const row = body.insertRow();
+    row.append(headerCell("row", label), element("td", "raw-value", text));
+  }
+  card.details.box.replaceChildren(table);
+  showConsole(card, answer.console);
+}
+
+function detailRows(answer) {
+  const rows = LINK_ROWS.map(([label, text]) => [label, text(answer)]);
+  for (const detail of Object.values(answer.details)) {
+    if (detail.value !== null) rows.push([detail.label, detailText(detail)]);
+  }
+  for (const r of answer.registers) {
+    if (r.register === r.published) continue;
+    const name = quantityOf(r.quantity).label + (r.channel ? ` ${r.channel.toUpperCase()}` : "");
+    rows.push([`${name} as the meter shows it`, r.register === null ? DASH : `${r.register} kWh`]);
+  }
+  for (const [reason, count] of Object.entries(answer.withheld)) {
+    if (count > 0) rows.push([`Withheld: ${reason.replaceAll("_", " ")}`, String(count)]);
+  }
+  return rows;
+}
+
+function detailText(detail) {
+  if (detail.value_ms !== undefined) return `${formatAge(detail.age_s)} ago`;
+  if (detail.secret && detail.value === "masked") return "known; shown only to a control token";
+  if (typeof detail.value === "boolean") return detail.value ? "yes" : "no";
+  return String(detail.value);
+}
+
+/* The lines keep their place while somebody reads in the middle of them. */
+function showConsole(card, log) {
+  const { console: box, lines, summary } = card.details;
+  const atEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 4;
+  box.hidden = log === null;
+  if (log === null) return;
+  setText(summary, `Console (${log.total} ${log.total === 1 ? "line" : "lines"})`);
+  setText(lines, log.lines.length === 0 ? "Nothing was printed yet." : log.lines.map((line) =>
+    `${line.at_ms === null ? "" : `${new Date(line.at_ms).toLocaleTimeString()}  `}${line.text}`).join("\n"));
+  if (atEnd) lines.scrollTop = lines.scrollHeight;
 }
 
 /* --- start --- */

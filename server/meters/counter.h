@@ -1,0 +1,46 @@
+/* One energy counter of a meter: decides which register readings may be believed and turns them into a total that
+ * never steps back and never jumps. Registers are reset, rolled over, exchanged with the meter, or read wrongly (the
+ * spike of 2^32 Wh); the total only ever grows by energy that can have flowed. Pure: plain numbers and times in. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COUNTER_REBASE_READINGS 5   /* in a row that agree with each other make a new baseline */
+
+struct counter_limits {
+        int64_t max_power_mw;       /* no more than this can flow */
+        bool confirm_first;         /* a first reading waits for a second that agrees */
+};
+
+enum counter_verdict {
+        COUNTER_ACCEPTED,
+        COUNTER_RESET,              /* accepted as the new baseline after readings that were withheld */
+        COUNTER_UNCONFIRMED,        /* withheld: the first of all */
+        COUNTER_DECREASED,          /* withheld */
+        COUNTER_JUMPED,             /* withheld */
+        COUNTER_VERDICT_COUNT,
+};
+extern const char *const counter_verdict_names[COUNTER_VERDICT_COUNT];  /* "accepted", ..., "counter_jumped" */
+
+/* All zero to begin with. Energies in mWh. */
+struct counter {
+        bool known;
+        int64_t reading;            /* of the register, last accepted */
+        int64_t total;              /* what is published: the reading plus what resets took away */
+        uint64_t at_ms;             /* of reading */
+        uint64_t changed_ms;        /* when the register last showed something new */
+        unsigned n_pending;         /* readings withheld in a row that agree with each other */
+        int64_t first_pending, last_pending;
+        uint64_t first_pending_ms, last_pending_ms;
+        uint64_t counts[COUNTER_VERDICT_COUNT];
+};
+
+/* Takes in a reading of the register (mWh) at a time (monotonic). step: what its last digit counts, 0 if not known.
+ * ret_total is written when the verdict is COUNTER_ACCEPTED or COUNTER_RESET. */
+enum counter_verdict counter_take(struct counter *c, const struct counter_limits *limits, uint64_t at_ms,
+                                  int64_t reading, int64_t step, int64_t *ret_total);
+
+static inline bool counter_is_accepted(enum counter_verdict v) {
+        return v == COUNTER_ACCEPTED || v == COUNTER_RESET;
+}

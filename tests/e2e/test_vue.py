@@ -1,0 +1,95 @@
+"""The radio module of an Emporia Vue Utility Connect on a serial line, played by the simulator."""
+import contextlib
+import itertools
+
+import pytest
+
+from gateway import run, wait_until
+from vue import Witness, live_through
+
+
+def test_from_silence_to_readings(vue, vue_meter, start):
+    simulator = vue("utility", "--state", "silent", "--firmware", "8", "--chatter", "20", "--boot", "500ms")
+    live_through(start([vue_meter()]), simulator)
+
+
+def test_every_firmware_at_every_log_level(vue, vue_meter, start):
+    """All at once, one of them asked to be quiet."""
+    simulators = {firmware + "-" + level: vue("v%s-%s" % (firmware, level), "--firmware", firmware,
+                                              "--chatter", level, "--multiplier", "3", "--divisor", "5000",
+                                              "--solar", "--seed", level)
+                  for firmware, level in (("2", "0"), ("7", "0"), ("8", "0"), ("8", "10"), ("8", "20"))}
+    simulators["quiet"] = vue("quiet", "--chatter", "20", "--boot", "50ms")
+    no_export = vue("no-export", "--no-export", "--chatter", "20")
+    meters = [vue_meter(s.id) for s in simulators.values() if s.id != "quiet"]
+    gateway = start(meters + [vue_meter("quiet", console_log_level=10), vue_meter("no-export")])
+    everyone = (*simulators.values(), no_export)
+    with contextlib.ExitStack() as stack:
+        for simulator in everyone:
+            stack.enter_context(Witness(gateway, simulator))
+        for simulator in everyone:
+            wait_until(lambda: len(simulator.expected()) >= 3)
+            gateway.wait_now(simulator.id, state="online", **simulator.expected()[-1])
+    assert gateway.now("v2-0")["energy_export_kwh"] is None
+    assert gateway.now("no-export")["energy_export_kwh"] is None
+    assert gateway.now("v7-0")["energy_export_kwh"] > 1000
+    for simulator in everyone:
+        diagnostics = gateway.diagnostics(simulator.id)
+        assert diagnostics["firmware"] == (simulator.id[1] if simulator.id[0] == "v" else "8")
+        assert simulator.ledger()["forbidden"] == 0
+    lines = {name: gateway.diagnostics(s.id)["console"]["total"] for name, s in simulators.items()}
+    assert lines["2-0"] == lines["7-0"] == lines["8-0"] == 0
+    assert lines["8-20"] >= 6
+    text = [line["text"] for line in gateway.diagnostics("quiet")["console"]["lines"]]
+    assert not any("Got Meter Rsp" in line for line in text), text
+    assert any("Got Meter Rsp" in line["text"] for line in gateway.diagnostics("v8-20")["console"]["lines"])
+
+
+def test_poor_radio(vue, vue_meter, start):
+    simulator = vue("utility", "--loss", "50", "--seed", "3", "--solar")
+    gateway = start([vue_meter()])
+    with Witness(gateway, simulator):
+        simulator.wait_readings(3)
+        wait_until(lambda: gateway.counter("timeouts_read", "utility") >= 1)
+        simulator.tell("e 2")
+        wait_until(lambda: gateway.counter("notices_2", "utility") >= 1)
+        simulator.tell("loss 0")
+        simulator.wait_readings(2)
+        gateway.wait_now("utility", state="online", **simulator.expected()[-1])
+
+
+def test_what_cannot_be_is_not_shown(vue, vue_meter, start):
+    """Spikes, missing values, duplicates, a reset and another meter."""
+    simulator = vue("utility", "--firmware", "8", "--seed", "9")
+    gateway = start([vue_meter()])
+
+    def shown():
+        return gateway.now("utility")["energy_import_kwh"]
+
+    simulator.tell("set 36000")
+    with Witness(gateway, simulator):
+        simulator.wait_readings(2)
+        for flaw, counter in (("spike", "counter_jumped"), ("all-ones", None), ("no-power", None),
+                              ("duplicate", "duplicates")):
+            simulator.tell("flaw %s 1" % flaw)
+            simulator.wait_readings(1)
+            if counter:
+                wait_until(lambda: gateway.counter(counter, "utility") >= 1, what=flaw)
+        simulator.tell("flaw all-zero 1")
+        wait_until(lambda: gateway.counter("all_zero", "utility") == 1)
+        for number, change in enumerate(("reset", "replace 1234.5 6"), 1):
+            simulator.tell(change)
+            simulator.wait_readings(1)
+            wait_until(lambda: gateway.counter("register_resets", "utility") >= number, what=change)
+            wait_until(lambda: shown() == simulator.ledger()["energy_import_kwh"])
+    energies = sorted({row["energy_import_kwh"] for row in simulator.expected() if "energy_import_kwh" in row})
+    assert energies[-1] - energies[0] > 0.5
+    assert max(b - a for a, b in itertools.pairwise(energies)) < 1
+
+
+@pytest.mark.parametrize("options", [
+    ("--firmware", "0"), ("--state", "lost"), ("--chatter", "loud"), ("--divisor", "0"), ("--loss", "101"),
+    ("extra",)])
+def test_simulator_says_what_is_wrong(options):
+    result = run("simulate", "vue", *options)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
