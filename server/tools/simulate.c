@@ -164,6 +164,9 @@ int simulate_main(int argc, char **argv) {
                 print_help();
                 return 0;
         }
-        log_error("simulate: expected the protocol to simulate first: tuyamcu or vue");
+        if (argc > 1)
+                log_error("simulate: expected the protocol to simulate, tuyamcu or vue, in place of '%s'", argv[1]);
+        else
+                log_error("simulate: expected the protocol to simulate: tuyamcu or vue");
         return 2;
 }
