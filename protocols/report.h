@@ -10,6 +10,8 @@
 struct reading {
         int64_t value;     /* in the catalogue's resolution */
         int64_t step;      /* counters: what the last digit of the meter's register counts; 0: not known */
+        int64_t wrap;      /* counters: at which the register begins anew at 0; 0: not known */
+        bool is_increment; /* counters: not a register but what flowed since the last report */
         uint16_t origin;   /* where on the wire it came from; protocol->origin_name() puts it into words */
         uint8_t channel;   /* index into the profile's channels, 0 = plain */
         uint8_t quantity;  /* enum quantity */

@@ -21,6 +21,7 @@ static const struct command commands[] = {
         { "check-config", "validate a configuration and say what would run", check_config_main },
         { "simulate", "play a meter on a pty", simulate_main },
         { "decode", "turn captured bytes into NDJSON", decode_main },
+        { "history", "look into, check, write out and fill in a history", history_main },
         { "profiles", "list or show the built-in device profiles", profiles_main },
 };
 

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "history_loop.h"
 #include "http/server.h"
 #include "meters/fleet.h"
 
@@ -22,6 +23,9 @@
 struct gateway {
         struct config *config;
         char *config_path;           /* NULL: no reload */
+        struct history *history;
+        struct events *events;
+        struct history_loop *history_loop;
         struct fleet *fleet;
         struct http_server *http;
         struct app app;
@@ -161,6 +165,49 @@ static const char *state_directory(void) {
         return access(DEFAULT_STATE, W_OK) == 0 ? DEFAULT_STATE : NULL;
 }
 
+static void on_history_ready(void *userdata) {
+        struct gateway *g = userdata;
+
+        fleet_restore(g->fleet);
+}
+
+static void put_event(struct gateway *g, enum event_kind kind) {
+        struct event e = { .kind = kind };
+        uint64_t now_ms = clock_now_ms();
+
+        clock_update();
+        e.has_time = clock_to_utc_ms(now_ms, &e.utc_ms);
+        events_put(g->events, now_ms, &e);
+}
+
+/* A history that cannot use its folder still works, from memory, and says so. */
+static int start_history(struct gateway *g, sd_event *event) {
+        const struct config *c = g->config;
+        struct history_options options = {
+                .directory = c->history.directory ? c->history.directory : state_directory(),
+                .size_bytes = c->history.size_bytes,
+                .flush_ms = c->history.flush_ms,
+        };
+        char error[STORE_ERROR_MAX];
+        int r;
+
+        if (!options.directory)
+                options.directory = DEFAULT_STATE;
+        r = history_new(&options, &g->history, error);
+        if (r < 0) {
+                log_error("history: %s", error);
+                return r;
+        }
+        /* A folder that the history may not use is not theirs either. */
+        r = events_new(history_error(g->history)[0] ? NULL : options.directory, NULL, &g->events);
+        if (r < 0)
+                return r;
+        if (events_note(g->events)[0])
+                log_notice("events: %s", events_note(g->events));
+        put_event(g, EVENT_STARTED);
+        return history_loop_new(event, g->history, g->events, on_history_ready, g, &g->history_loop);
+}
+
 /* ---- the whole ---- */
 
 static int start_parts(struct gateway *g, sd_event *event) {
@@ -171,11 +218,15 @@ static int start_parts(struct gateway *g, sd_event *event) {
         r = watch_signals(g, event);
         if (r < 0)
                 return r;
-        r = fleet_new(event, g->config_path ? state_directory() : NULL, &g->fleet);
+        r = start_history(g, event);
+        if (r < 0)
+                return r;
+        r = fleet_new(event, g->history, g->events, g->config_path ? state_directory() : NULL, &g->fleet);
         if (r < 0)
                 return r;
         fleet_on_change(g->fleet, notify_status, g);
-        g->app = (struct app) { .config = g->config, .fleet = g->fleet, .started_ms = clock_now_ms() };
+        g->app = (struct app) { .config = g->config, .fleet = g->fleet, .history = g->history,
+                                .events = g->events, .started_ms = clock_now_ms() };
         r = start_http(g, event);
         if (r < 0)
                 return r;
@@ -222,6 +273,11 @@ struct gateway *gateway_free(struct gateway *g) {
                 return NULL;
         http_server_free(g->http);
         fleet_free(g->fleet);
+        history_loop_free(g->history_loop);
+        if (g->events)
+                put_event(g, EVENT_STOPPED);
+        events_free(g->events);
+        history_free(g->history);
         sd_event_source_disable_unref(g->sighup);
         sd_event_source_disable_unref(g->sigint);
         sd_event_source_disable_unref(g->sigterm);
@@ -234,6 +290,17 @@ struct gateway *gateway_free(struct gateway *g) {
 
 const char *gateway_url(const struct gateway *g) {
         return http_server_url(g->http);
+}
+
+static bool same_text(const char *a, const char *b) {
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* The file is open under its old name and size for as long as the process runs. */
+static void warn_of_history(const struct config *old, const struct config *next) {
+        if (!same_text(old->history.directory, next->history.directory) ||
+            old->history.size_bytes != next->history.size_bytes || old->history.flush_ms != next->history.flush_ms)
+                log_warning("history: its settings have changed; they hold from the next restart on");
 }
 
 /* New listeners first: they are what may fail, and can be given back. */
@@ -279,6 +346,7 @@ int gateway_reload(struct gateway *g) {
                 r = apply(g, next);
         if (r >= 0) {
                 log_warnings(next);
+                warn_of_history(g->config, next);
                 set_timezone(g, next);
                 old = g->config;
                 g->config = TAKE(next);

@@ -106,6 +106,13 @@ static int64_t undo_wrap(const struct profile_datapoint *row, int64_t number) {
         return is_wrapped ? number - 429496730 : number;
 }
 
+/* A register of 32 bits begins anew after 2^32 counts. */
+static int64_t wrap_of(const struct profile_datapoint *row) {
+        int64_t wrap;
+
+        return __builtin_mul_overflow(INT64_C(1) << 32, row->scale_num, &wrap) ? 0 : wrap / row->scale_den;
+}
+
 /* Readings of a raw value; a power whose direction is not known yet is left out. */
 static unsigned map_layout(const struct profile_datapoint *row, const struct tuya_directions *dir,
                            const struct tuya_datapoint *d, struct report *report) {
@@ -130,7 +137,7 @@ unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_dir
         const struct profile_datapoint *row = profile_datapoint(profile, d->id);
         int64_t value;
 
-        if (!row || row->is_increment)
+        if (!row || (row->is_increment && !tuya_counts_increment(profile, row)))
                 return 0;
         if (row->layout != LAYOUT_NONE)
                 return map_layout(row, dir, d, report);
@@ -139,7 +146,8 @@ unsigned tuya_datapoint_map(const struct profile *profile, const struct tuya_dir
         if (!scale(undo_wrap(row, d->number), row, &value) || !apply_sign(row, dir, &value))
                 return 0;
         return report_set(report, (struct reading) {
-                .value = value, .step = (row->scale_num + row->scale_den - 1) / row->scale_den, .origin = d->id,
+                .value = value, .step = (row->scale_num + row->scale_den - 1) / row->scale_den,
+                .wrap = row->is_increment ? 0 : wrap_of(row), .is_increment = row->is_increment, .origin = d->id,
                 .channel = row->channel, .quantity = row->quantity,
         });
 }

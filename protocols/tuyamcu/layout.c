@@ -196,11 +196,18 @@ bool tuya_layout_has(const struct profile_datapoint *row, unsigned channel, unsi
 }
 
 bool tuya_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity) {
-        if (row->is_increment)
-                return false;
         if (row->layout != LAYOUT_NONE)
                 return tuya_layout_has(row, channel, quantity);
         return row->quantity != Q_NONE && row->channel == channel && row->quantity == quantity;
+}
+
+bool tuya_counts_increment(const struct profile *p, const struct profile_datapoint *row) {
+        if (!row->is_increment)
+                return false;
+        for (unsigned i = 0; i < p->n_datapoints; i++)
+                if (!p->datapoints[i].is_increment && tuya_row_brings(&p->datapoints[i], row->channel, row->quantity))
+                        return false;
+        return true;
 }
 
 void tuya_series(const struct profile *profile, unsigned channel, enum series_presence ret[Q_COUNT]) {

@@ -22,6 +22,9 @@ bool tuya_layout_has(const struct profile_datapoint *row, unsigned channel, unsi
 /* Whether a row can bring readings of this quantity in this channel, directly or by its layout. */
 bool tuya_row_brings(const struct profile_datapoint *row, unsigned channel, unsigned quantity);
 
+/* Whether this row is an increment that makes the energy: where there is a register as well, that is the truth. */
+bool tuya_counts_increment(const struct profile *p, const struct profile_datapoint *row);
+
 /* Which series a meter of this profile has in a channel; a NULL profile has none. */
 void tuya_series(const struct profile *profile, unsigned channel, enum series_presence ret[Q_COUNT]);
 

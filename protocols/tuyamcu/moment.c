@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "protocols/tuyamcu/layout.h"
+
 enum {
         MOMENT_GAP_MS = 150,       /* datapoints of one moment come a few ms apart, one per frame */
         MOMENT_MAX_MS = 1000,      /* a meter that never pauses still gets rows */
@@ -26,7 +28,8 @@ enum {
 static bool is_mapped(const struct tuya_session *s, uint8_t id) {
         const struct profile_datapoint *row = profile_datapoint(s->config.profile, id);
 
-        return row && (row->quantity != Q_NONE || row->layout != LAYOUT_NONE) && !row->is_increment;
+        return row && (row->quantity != Q_NONE || row->layout != LAYOUT_NONE) &&
+               (!row->is_increment || tuya_counts_increment(s->config.profile, row));
 }
 
 void tuya_moment_drop(struct tuya_session *s, enum tuya_counter counter) {
@@ -93,6 +96,8 @@ static void add_datapoint(struct tuya_session *s, uint64_t now_ms, const struct 
         if (!s->moment.open)
                 s->moment = (struct tuya_moment) { .open = true, .first_ms = now_ms };
         hold_directed(s, d->id);
+        if (d->numeric)
+                s->moment.increments[d->id] += d->number;
         s->moment.has[d->id] = true;
         s->moment.last_ms = now_ms;
         s->moment.confirmed = false;
@@ -166,8 +171,11 @@ static unsigned count_uncertain(const struct tuya_session *s) {
 static void map_value(const struct tuya_session *s, const struct tuya_directions *directions,
                       const struct datapoint *last, struct report *report) {
         const struct datapoint *held = held_value(s, (uint8_t) last->id);
+        const struct profile_datapoint *row = profile_datapoint(s->config.profile, (uint8_t) last->id);
         struct tuya_datapoint d = from_table(held ? held : last);
 
+        if (row && row->is_increment)
+                d.number = s->moment.increments[d.id];
         if (!held || is_direction_certain(s, held))
                 tuya_datapoint_map(s->config.profile, directions, &d, report);
 }
@@ -200,7 +208,7 @@ static bool takes_to_zero(const struct tuya_session *s, const struct report *rep
         for (unsigned i = 0; i < report->count; i++) {
                 const struct reading *r = &report->readings[i];
 
-                if (r->value == 0 && s->nonzero[r->channel][r->quantity])
+                if (r->value == 0 && !r->is_increment && s->nonzero[r->channel][r->quantity])
                         return true;
         }
         return false;

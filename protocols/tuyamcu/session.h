@@ -72,6 +72,7 @@ struct tuya_moment {
         bool zero_start;         /* held because this MCU has said nothing but zeros so far */
         uint64_t first_ms, last_ms;
         bool has[256];           /* by datapoint id */
+        int64_t increments[256]; /* sums: each report of one counts */
         unsigned n_held;         /* values whose direction has its own datapoint, as they first came */
         struct datapoint held[TUYA_HELD_MAX];
 };

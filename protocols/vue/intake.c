@@ -96,11 +96,14 @@ static void settle_marker(struct vue_session *s, struct vue_reading *r) {
 
 /* ---- publishing ---- */
 
-static void add(struct vue_pending *p, const struct vue_value *v, unsigned quantity, uint16_t origin, int64_t step) {
+static void add(struct vue_pending *p, const struct vue_value *v, unsigned quantity, uint16_t origin,
+                const struct vue_reading *r) {
         if (v->presence != VUE_PRESENT)
                 return;
-        p->readings[p->count++] = (struct reading) { .value = v->value, .step = step, .origin = origin,
-                                                     .quantity = (uint8_t) quantity };
+        p->readings[p->count++] = (struct reading) {
+                .value = v->value, .origin = origin, .quantity = (uint8_t) quantity,
+                .step = quantity == Q_POWER ? 0 : r->step_mwh, .wrap = quantity == Q_POWER ? 0 : r->wrap_mwh,
+        };
 }
 
 static void refuse(struct vue_session *s, uint64_t now_ms, enum vue_counter why) {
@@ -115,9 +118,9 @@ static void publish(struct vue_session *s, uint64_t now_ms, const struct vue_rea
         bool dump = r->layout == VUE_V2;
         struct vue_pending p = { .at_ms = now_ms };
 
-        add(&p, &r->power, Q_POWER, dump ? ORIGIN_BYTE | BYTE_POWER : ZCL_INSTANTANEOUS_DEMAND, 0);
-        add(&p, &r->import, Q_ENERGY_IMPORT, dump ? ORIGIN_BYTE | BYTE_IMPORT : ZCL_SUMMATION_DELIVERED, r->step_mwh);
-        add(&p, &r->export, Q_ENERGY_EXPORT, ZCL_SUMMATION_RECEIVED, r->step_mwh);
+        add(&p, &r->power, Q_POWER, dump ? ORIGIN_BYTE | BYTE_POWER : ZCL_INSTANTANEOUS_DEMAND, r);
+        add(&p, &r->import, Q_ENERGY_IMPORT, dump ? ORIGIN_BYTE | BYTE_IMPORT : ZCL_SUMMATION_DELIVERED, r);
+        add(&p, &r->export, Q_ENERGY_EXPORT, ZCL_SUMMATION_RECEIVED, r);
         if (p.count == 0) {
                 refuse(s, now_ms, VUE_NO_VALUES);
                 return;

@@ -99,6 +99,13 @@ static int64_t step_of(const struct vue_reading *r) {
         return step == 0 ? 1 : step < 0 ? -step : step;
 }
 
+static int64_t wrap_of(const struct vue_reading *r) {
+        struct vue_number counts = { .magnitude = r->layout == VUE_V2 ? UINT64_C(1) << 32 : UINT64_C(1) << 48 };
+        int64_t wrap;
+
+        return scale(counts, r, &wrap) && wrap > 0 ? wrap : 0;
+}
+
 static enum vue_reject scale_reject(const struct vue_reading *r) {
         if (r->multiplier.presence != VUE_PRESENT || r->divisor.presence != VUE_PRESENT)
                 return VUE_NO_SCALE;
@@ -130,6 +137,7 @@ void vue_reading_decode(struct span payload, struct vue_reading *ret) {
         if (ret->import_doubtful && !scale(ret->import.raw, ret, &ret->import_if_true))
                 ret->import_if_true = 0;
         ret->step_mwh = step_of(ret);
+        ret->wrap_mwh = wrap_of(ret);
 }
 
 enum vue_reject vue_frame_reject(struct vue_frame frame) {

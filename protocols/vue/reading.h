@@ -81,6 +81,7 @@ struct vue_reading {
         struct vue_value import;    /* mWh */
         struct vue_value export;    /* mWh */
         int64_t step_mwh;           /* what one count of the energies is, at least 1; 0 without a scale */
+        int64_t wrap_mwh;           /* where their registers begin anew: 2^32 counts (V2) or 2^48; 0: not known */
 
         /* ZCL only. */
         bool has_sequence;

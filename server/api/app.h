@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "history/events.h"
+#include "history/history.h"
 #include "http/route.h"
 #include "meters/fleet.h"
 
@@ -13,6 +15,8 @@ struct http_server;
 struct app {
         const struct config *config;      /* borrowed; swapped on reload */
         const struct fleet *fleet;        /* borrowed */
+        struct history *history;          /* borrowed; NULL: none */
+        struct events *events;            /* borrowed; NULL: none */
         const struct http_server *http;   /* borrowed; NULL in tests */
         uint64_t started_ms;              /* clock_now_ms at start */
 };

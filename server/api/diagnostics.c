@@ -185,6 +185,21 @@ static void put_console(struct json_writer *w, const struct meter *m, uint64_t n
 }
 
 /* factor: how many times too large the power is. */
+/* Both sides of a meter that measures power and has a register; null where there is not both, or nothing yet. */
+static void put_energy_check(struct json_writer *w, const struct meter *m) {
+        const struct energy_check *c = meter_energy_check(m);
+
+        if (!c->begun || !c->held) {
+                json_put_null(w, "energy_check");
+                return;
+        }
+        json_object_begin(w, "energy_check");
+        view_put_time(w, "since", true, c->since_ms);
+        json_put_decimal(w, "register_kwh", c->last_total - c->first_total, 6);
+        json_put_decimal(w, "integral_kwh", c->integral_at_register, 6);
+        json_object_end(w);
+}
+
 static void put_plausibility(struct json_writer *w, const struct meter *m) {
         const struct plausibility *p = meter_plausibility(m);
 
@@ -240,6 +255,7 @@ static void put_diagnostics(struct json_writer *w, const struct meter *m, bool s
         put_counters(w, m);
         put_registers(w, m, now_ms);
         put_plausibility(w, m);
+        put_energy_check(w, m);
         put_latency(w, meter_session(m));
         put_details(w, m, now_ms, show_secrets);
         put_console(w, m, now_ms);

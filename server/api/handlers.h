@@ -15,3 +15,7 @@ int api_action(void *userdata, const struct request *request, struct reply *repl
 int api_frames(void *userdata, const struct request *request, struct reply *reply);
 int api_metrics(void *userdata, const struct request *request, struct reply *reply);
 int api_home_assistant(void *userdata, const struct request *request, struct reply *reply);
+int api_history(void *userdata, const struct request *request, struct reply *reply);
+int api_energy(void *userdata, const struct request *request, struct reply *reply);
+int api_samples(void *userdata, const struct request *request, struct reply *reply);
+int api_events(void *userdata, const struct request *request, struct reply *reply);

@@ -122,6 +122,10 @@ static void put_last_reading(struct metrics *x, const struct meter *m) {
                 put_decimal(x, LABELS("meter", meter_config(m)->id), utc_ms, 3);
 }
 
+static void put_completeness(struct metrics *x, const struct meter *m) {
+        put_decimal(x, LABELS("meter", meter_config(m)->id), meter_completeness_permille(m, x->now_ms), 3);
+}
+
 static void put_frames(struct metrics *x, const struct meter *m) {
         put_uint(x, LABELS("meter", meter_config(m)->id), meter_framer(m)->frames);
 }
@@ -175,6 +179,8 @@ static const struct {
         { "metergate_meter_state", "gauge", "1 for the state that the meter is in.", put_state },
         { "metergate_meter_info", "gauge", "What the meter is; always 1.", put_info },
         { "metergate_last_reading_timestamp_seconds", "gauge", "Time of the newest reading.", put_last_reading },
+        { "metergate_meter_completeness_ratio", "gauge",
+          "Part of the last hour in which the meter's power was known.", put_completeness },
         { "metergate_frames_received_total", "counter", "Good frames received.", put_frames },
         { "metergate_frame_errors_total", "counter", "Frames that could not be used, by reason.", put_frame_errors },
         { "metergate_readings_withheld_total", "counter", "Readings not published, by reason.", put_withheld },
@@ -192,6 +198,23 @@ static void put_requests(struct metrics *x, const struct http_server *http) {
                 snprintf(code, sizeof code, "%u", count.code);
                 put_uint(x, LABELS("route", count.route, "code", code), count.requests);
         }
+}
+
+static void put_history(struct metrics *x, const struct history *h) {
+        struct history_stats stats;
+
+        if (!h)
+                return;
+        stats = history_stats(h);
+        family_begin(x, "metergate_history_up", "gauge", "1 while what is measured can be kept on disk.");
+        put_uint(x, NO_LABELS, !history_error(h)[0]);
+        family_begin(x, "metergate_history_samples_total", "counter", "Values taken into the history, of all series.");
+        put_uint(x, NO_LABELS, stats.values);
+        family_begin(x, "metergate_history_dropped_rows_total", "counter",
+                     "Reports that found no place to wait for the history or the clock.");
+        put_uint(x, NO_LABELS, stats.dropped);
+        family_begin(x, "metergate_history_bytes", "gauge", "What the history takes on disk so far.");
+        put_uint(x, NO_LABELS, view_history_bytes(h));
 }
 
 static void put_process(struct metrics *x, uint64_t started_ms) {
@@ -232,6 +255,7 @@ int api_metrics(void *userdata, const struct request *request, struct reply *rep
                 for (unsigned i = 0; i < fleet_count(app->fleet); i++)
                         meter_families[f].put(&x, fleet_meter(app->fleet, i));
         }
+        put_history(&x, app->history);
         put_requests(&x, app->http);
         family_begin(&x, "metergate_build_info", "gauge", "The running version; always 1.");
         put_uint(&x, LABELS("version", PACKAGE_VERSION), 1);

@@ -20,6 +20,11 @@ static int serve_asset(void *userdata, const struct request *request, struct rep
 
 static const char *const diagnostics_parameters[] = { "secrets", NULL };
 static const char *const frames_parameters[] = { "format", NULL };
+static const char *const history_parameters[] = {
+        "series", "from", "to", "step", "agg", "limit", "format", NULL,
+};
+static const char *const energy_parameters[] = { "period", "from", "to", "format", "channel", NULL };
+static const char *const cursor_parameters[] = { "after", "limit", NULL };
 static const char *const home_assistant_parameters[] = { "url", "scan_interval", NULL };
 
 const struct route api_routes[] = {
@@ -28,6 +33,10 @@ const struct route api_routes[] = {
         { "GET", "/api/v1/meters/{id}", api_meter, false, NULL },
         { "GET", "/api/v1/meters/{id}/now", api_now, false, NULL },
         { "GET", "/api/v1/meters/{id}/now/{series}", api_now_series, false, NULL },
+        { "GET", "/api/v1/meters/{id}/history", api_history, false, history_parameters },
+        { "GET", "/api/v1/meters/{id}/energy", api_energy, false, energy_parameters },
+        { "GET", "/api/v1/samples", api_samples, false, cursor_parameters },
+        { "GET", "/api/v1/events", api_events, false, cursor_parameters },
         { "GET", "/api/v1/meters/{id}/datapoints", api_datapoints, false, NULL },
         { "GET", "/api/v1/meters/{id}/diagnostics", api_diagnostics, false, diagnostics_parameters },
         { "GET", "/api/v1/meters/{id}/frames", api_frames, false, frames_parameters },

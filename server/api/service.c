@@ -3,6 +3,8 @@
 
 #include "api/handlers.h"
 
+#include <stdio.h>
+
 #include "api/view.h"
 #include "base/cleanup.h"
 
@@ -11,6 +13,8 @@ static const struct {
         const char *path;
 } links[] = {
         { "meters", "/api/v1/meters" },
+        { "samples", "/api/v1/samples" },
+        { "events", "/api/v1/events" },
         { "home_assistant", "/api/v1/home-assistant.yaml" },
         { "metrics", "/metrics" },
         { "health", "/healthz" },
@@ -34,6 +38,43 @@ static void put_quantities(struct json_writer *w) {
         json_array_end(w);
 }
 
+static void put_progress(struct json_writer *w, const struct history *h) {
+        uint64_t done, total;
+
+        history_progress(h, &done, &total);
+        if (history_is_ready(h))
+                done = total = 1;
+        json_put_decimal(w, "progress", total > 0 ? (int64_t) (done * 100 / total) : 0, 2);
+}
+
+/* Of the newest row before a number; null while that is not known. */
+static void put_cursor(struct json_writer *w, const char *key, bool known, uint64_t number) {
+        char cursor[24];
+
+        snprintf(cursor, sizeof cursor, "%llu", (unsigned long long) number - 1);
+        json_put_string(w, key, known ? cursor : NULL);
+}
+
+static void put_history(struct json_writer *w, const struct history *h) {
+        struct history_stats stats = history_stats(h);
+
+        json_object_begin(w, "history");
+        json_put_string(w, "state", history_is_ready(h) ? "ready" : "reading");
+        put_progress(w, h);
+        json_put_string(w, "error", view_text_or_null(history_error(h)));
+        put_cursor(w, "cursor", history_is_ready(h), stats.next_number);
+        put_cursor(w, "safe_cursor", history_is_ready(h) && stats.safe_number > 0, stats.safe_number);
+        json_put_uint(w, "rows", stats.rows);
+        json_put_uint(w, "samples", stats.values);
+        json_put_uint(w, "waiting", stats.waiting);
+        json_put_uint(w, "dropped", stats.dropped);
+        view_put_time(w, "last_checkpoint", stats.last_checkpoint_ms > 0, stats.last_checkpoint_ms);
+        json_put_uint(w, "bytes_used", view_history_bytes(h));
+        json_put_uint(w, "bytes_allocated", stats.store.bytes_allocated);
+        json_put_uint(w, "bytes_written", stats.store.written_bytes);
+        json_object_end(w);
+}
+
 int api_service(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
         uint64_t now_ms = view_now();
@@ -52,9 +93,22 @@ int api_service(void *userdata, const struct request *request, struct reply *rep
         for (size_t i = 0; i < ELEMENTS(links); i++)
                 json_put_string(&w, links[i].name, links[i].path);
         json_object_end(&w);
+        if (app->history)
+                put_history(&w, app->history);
+        else
+                json_put_null(&w, "history");
         put_quantities(&w);
         json_object_end(&w);
         return view_finish(reply);
+}
+
+/* No details: this route needs no token. */
+static const char *history_word(const struct history *h) {
+        if (!h)
+                return NULL;
+        if (history_error(h)[0])
+                return "failing";
+        return history_is_ready(h) ? "ready" : "reading";
 }
 
 int api_healthz(void *userdata, const struct request *request, struct reply *reply) {
@@ -72,6 +126,7 @@ int api_healthz(void *userdata, const struct request *request, struct reply *rep
         json_put_string(&w, "status", "ok");
         json_put_uint(&w, "meters", count);
         json_put_uint(&w, "delivering", delivering);
+        json_put_string(&w, "history", history_word(app->history));
         json_object_end(&w);
         return view_finish(reply);
 }

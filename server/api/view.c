@@ -129,3 +129,28 @@ bool view_may_control(const struct request *request, const char *parameter, stru
 int view_finish(const struct reply *reply) {
         return reply->body.failed ? -E2BIG : 0;
 }
+
+bool view_has_history(const struct app *app, struct reply *reply) {
+        uint64_t done, total;
+
+        if (app->history && history_is_ready(app->history))
+                return true;
+        if (!app->history) {
+                reply_problem(reply, 503, NULL, "this gateway runs without a history");
+                return false;
+        }
+        history_progress(app->history, &done, &total);
+        reply_problem(reply, 503, NULL, "the history is being read, %u %% are done; try again soon",
+                      total > 0 ? (unsigned) (done * 100 / total) : 0);
+        return false;
+}
+
+uint64_t view_history_bytes(const struct history *h) {
+        uint64_t pages = 0;
+
+        if (history_stats(h).store.bytes_allocated == 0)
+                return 0;
+        for (enum history_tier t = 0; t < TIER_COUNT; t++)
+                pages += history_end(h, t) - history_oldest(h, t);
+        return pages * PAGE_BYTES;
+}

@@ -35,7 +35,7 @@ void view_put_number(struct json_writer *w, const char *key, bool known, int64_t
 void view_put_value(struct json_writer *w, const char *key, const struct meter *m, const struct series *s,
                     uint64_t now_ms);
 
-/* True for an energy that a meter of power without an energy register still lists, as null. */
+/* True for an energy that a meter of power lists as null: it has a register of the other direction alone. */
 bool view_lacks_energy(const struct meter *m, enum quantity quantity);
 
 /* NULL in place of an empty text, so that JSON shows null. */
@@ -67,3 +67,9 @@ bool view_may_control(const struct request *request, const char *parameter, stru
 
 /* What a handler returns at its end: 0, or -E2BIG when the body did not fit or there was no memory for it. */
 int view_finish(const struct reply *reply);
+
+/* False with a 503 in the reply while the history cannot be asked: it is being read, or there is none. */
+bool view_has_history(const struct app *app, struct reply *reply);
+
+/* What the history takes on disk: pages with something in them, those still open included. */
+uint64_t view_history_bytes(const struct history *h);

@@ -70,6 +70,10 @@ bool clock_trusted(void) {
         return state.trusted;
 }
 
+bool clock_synchronised(void) {
+        return state.always_trust || synchronised();
+}
+
 bool clock_to_utc_ms(uint64_t boot_ms, int64_t *ret_utc_ms) {
         if (!state.trusted)
                 return false;

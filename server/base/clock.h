@@ -22,6 +22,9 @@ void clock_update(void);
 /* True once the wall clock can be believed: synchronised, or an RTC exists, or up for ten minutes. */
 bool clock_trusted(void);
 
+/* True while the kernel says that the wall clock follows a time source. Tools and the demo always believe it. */
+bool clock_synchronised(void);
+
 /* UTC milliseconds since the epoch of a boot-time stamp; false while the clock is not trusted. */
 bool clock_to_utc_ms(uint64_t boot_ms, int64_t *ret_utc_ms);
 

@@ -15,10 +15,10 @@ static const struct schema_row root_fields[] = {
           .form = "a map", .meaning = "Where the meters are." },
         { .key = "http", .shape = SCHEMA_SECTION, .fields = config_http_fields,
           .form = "a map", .meaning = "Who can reach the pages and the API, and how." },
-        { .key = "history", .shape = SCHEMA_SECTION, .read = config_read_history, .fields = config_history_fields,
-          .form = "a map", .meaning = "What is kept on disk. This version keeps nothing." },
+        { .key = "history", .shape = SCHEMA_SECTION, .fields = config_history_fields,
+          .form = "a map", .meaning = "What is kept on disk of all that the meters have told." },
         { .key = "tariffs", .shape = SCHEMA_LIST, .read = config_read_tariffs, .fields = config_tariff_fields,
-          .form = "a list of tariffs", .meaning = "Prices of energy. This version does not use them." },
+          .form = "a list of tariffs", .meaning = "Prices of energy, at most 32, all in one currency." },
         { .key = "meters", .shape = SCHEMA_LIST, .required = true, .read = config_read_meters,
           .fields = config_meter_fields, .form = "a list of meters, [] for none",
           .meaning = "The meters, at most 32." },
@@ -78,6 +78,10 @@ static int read_listen_default(struct config *c) {
 static int set_defaults(struct schema_walk *w, struct config *c) {
         if (!c->site.name)
                 c->site.name = strdup("Home");
+        if (c->history.size_bytes == 0)
+                c->history.size_bytes = HISTORY_SIZE_DEFAULT;
+        if (c->history.flush_ms == 0)
+                c->history.flush_ms = HISTORY_FLUSH_DEFAULT_MS;
         if (!c->site.name || (c->http.n_listen == 0 && read_listen_default(c) < 0))
                 return schema_no_memory(w);
         return 0;
@@ -147,6 +151,7 @@ struct config *config_free(struct config *c) {
         for (unsigned i = 0; i < c->n_meters; i++)
                 meter_config_clear(&c->meters[i]);
         free(c->meters);
+        free(c->tariffs);
         for (unsigned i = 0; i < c->http.n_listen; i++)
                 free(c->http.listen[i].text);
         for (unsigned i = 0; i < c->n_warnings; i++)
@@ -156,6 +161,7 @@ struct config *config_free(struct config *c) {
         free(c->http.tokens_path);
         free(c->site.name);
         free(c->site.timezone);
+        free(c->history.directory);
         free(c->path);
         free(c);
         return NULL;

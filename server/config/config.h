@@ -15,6 +15,11 @@
 #define CONFIG_ERROR_MAX  512
 #define CONFIG_WARNINGS_MAX 8
 #define LISTEN_MAX        8
+#define TARIFFS_MAX       32
+#define TARIFF_NAME_SIZE  65
+#define DAY_QUARTERS      96   /* prices change at these: the history keeps energy that fine for years */
+#define HISTORY_SIZE_DEFAULT (UINT64_C(64) << 20)
+#define HISTORY_FLUSH_DEFAULT_MS 60000
 
 struct config_error {
         char text[CONFIG_ERROR_MAX];  /* "FILE:LINE:COLUMN: KEY: what is wrong; what was expected" in one line */
@@ -53,6 +58,15 @@ struct meter_config {
         unsigned line;                    /* where it stands in the file */
 };
 
+/* A price of energy and when it holds, both by the clock on the wall. */
+struct tariff {
+        char name[TARIFF_NAME_SIZE];
+        char currency[4];
+        int64_t price;                    /* of a kWh, in 10^-6 of the currency */
+        uint8_t days;                     /* bit 0: Monday */
+        uint8_t quarters[DAY_QUARTERS / 8];  /* of the day: bit n % 8 of byte n / 8 */
+};
+
 struct listen_address {
         char *text;                       /* as written */
         struct sockaddr_storage address;
@@ -74,6 +88,13 @@ struct config {
                 unsigned n_hosts, n_cors_origins;
                 char **hosts, **cors_origins;
         } http;
+        struct {
+                char *directory;          /* NULL: where systemd lets us keep things, else /var/lib/metergate */
+                uint64_t size_bytes;
+                uint32_t flush_ms;
+        } history;
+        unsigned n_tariffs;
+        struct tariff *tariffs;           /* all in one currency; the first that fits wins (config/tariffs.h) */
         unsigned n_meters;
         struct meter_config *meters;
         unsigned n_warnings;

@@ -28,7 +28,6 @@ extern const struct schema_row config_tariff_fields[];
 extern const struct schema_row config_meter_fields[];
 
 /* Readers of whole sections. */
-int config_read_history(struct schema_walk *w, const yaml_node_t *node, void *config);
 int config_read_tariffs(struct schema_walk *w, const yaml_node_t *node, void *config);
 int config_read_meters(struct schema_walk *w, const yaml_node_t *node, void *config);
 

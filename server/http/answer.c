@@ -25,9 +25,11 @@ static bool starts_with(const char *text, const char *prefix) {
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static struct MHD_Response *response_of_reply(struct reply *reply) {
+static struct MHD_Response *response_of_reply(const struct answer *a, struct reply *reply) {
         struct MHD_Response *response;
 
+        if (reply->produce)
+                return long_answer_response(a->long_answers, a->mhd, reply);
         /* A buffer that ran full or out of memory holds half an answer. */
         if (reply->body.failed) {
                 reply->status = 500;
@@ -78,6 +80,8 @@ static bool add_headers(const struct answer *a, const struct reply *reply, struc
                 return false;
         if (reply->allow[0] && !add_header(response, "Allow", reply->allow))
                 return false;
+        if (reply->status == 503 && !add_header(response, "Retry-After", HTTP_RETRY_AFTER_S))
+                return false;
         if (reply->status == 401 && !add_header(response, "WWW-Authenticate", "Bearer"))
                 return false;
         return add_header(response, "X-Content-Type-Options", "nosniff") &&
@@ -85,7 +89,7 @@ static bool add_headers(const struct answer *a, const struct reply *reply, struc
 }
 
 static enum MHD_Result send_reply(struct answer *a, struct reply *reply) {
-        struct MHD_Response *response = response_of_reply(reply);
+        struct MHD_Response *response = response_of_reply(a, reply);
         enum MHD_Result result = MHD_NO;
 
         if (response && add_headers(a, reply, response))
@@ -224,6 +228,9 @@ static void dispatch(struct answer *a, struct request *request, char *target, st
                 return;
         }
         route_call(route, a->options->app, request, reply);
+        if (reply->produce && a->long_answers->n >= HTTP_LONG_ANSWERS_MAX)
+                reply_problem(reply, 503, NULL, "%d long answers are being sent already; try again in %s s",
+                              HTTP_LONG_ANSWERS_MAX, HTTP_RETRY_AFTER_S);
 }
 
 enum MHD_Result answer_request(struct answer *a) {

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include "http/connection.h"
+#include "http/long_answer.h"
 #include "http/policy.h"
 #include "http/route.h"
 
@@ -13,6 +14,7 @@ struct answer {
         struct connection *connection;
         const struct http_options *options;
         const struct policy *policy;
+        struct long_answers *long_answers;
         const char *method;
         const char *version;
         /* Results. */

@@ -19,6 +19,9 @@
 #define HTTP_IDLE_MS             30000 /* between two requests of one connection */
 #define HTTP_BODY_MS             10000 /* from the end of the headers to the end of the body */
 #define HTTP_SEND_MS             300000 /* from the answer to its last byte: 4 MiB over a slow mobile link */
+#define HTTP_LONG_ANSWERS_MAX    8     /* produced at a time; one of history has some 150 KiB to work with */
+#define HTTP_PIECE_SIZE          16384 /* what the library asks a long answer for at a time */
+#define HTTP_RETRY_AFTER_S       "2"   /* what a client refused for that is told to wait */
 #define HTTP_STARVED_US          1000000 /* pause of accepting when descriptors or memory run out */
 #define HTTP_POLICY_NAMES_MAX    64    /* hosts, and origins; people have a handful */
 

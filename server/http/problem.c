@@ -58,6 +58,7 @@ int reply_problem(struct reply *r, unsigned status, const char *parameter, const
         r->disposition = NULL;
         r->fixed = NULL;
         r->fixed_len = 0;
+        reply_drop_producer(r);
         buffer_clear(&r->body);
         json_begin(&w, &r->body);
         json_object_begin(&w, NULL);

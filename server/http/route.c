@@ -17,7 +17,14 @@ void reply_init(struct reply *r) {
         buffer_init(&r->body, REPLY_BODY_MAX);
 }
 
+void reply_drop_producer(struct reply *r) {
+        if (r->produce)
+                r->free_state(r->state);
+        r->produce = NULL;
+}
+
 void reply_free(struct reply *r) {
+        reply_drop_producer(r);
         buffer_free(&r->body);
 }
 
@@ -71,8 +78,8 @@ static bool add_query_item(struct request *r, char *item, struct reply *reply) {
                 *value++ = 0;
         else
                 value = item + strlen(item);
-        if (r->n_query == QUERY_MAX) {
-                reply_problem(reply, 400, NULL, "more than %d query parameters", QUERY_MAX);
+        if (r->n_query == REQUEST_QUERY_MAX) {
+                reply_problem(reply, 400, NULL, "more than %d query parameters", REQUEST_QUERY_MAX);
                 return false;
         }
         if (!decode(item, true)) {

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 
 #define ROUTE_ARGS_MAX     2     /* {id} and {series} */
-#define QUERY_MAX          16    /* query parameters of one request */
+#define REQUEST_QUERY_MAX          16    /* query parameters of one request */
 #define REPLY_BODY_MAX     (4 * 1024 * 1024)  /* no answer of ours comes near; a bug must not eat the machine */
 
 enum http_role {
@@ -29,10 +29,15 @@ struct request {
         const char *scheme;                      /* "http" */
         const char *args[ROUTE_ARGS_MAX];        /* what matched {..}, in order */
         unsigned n_query;
-        struct query_item query[QUERY_MAX];
+        struct query_item query[REQUEST_QUERY_MAX];
         enum http_role role;
         bool has_body;
 };
+
+/* Puts the next piece of a long answer into out, some KiB at a time and after a few ms of work at most. Returns 1 when
+ * there may be more, 0 when that was all, -EAGAIN when the piece needs another call (out may be empty then), or
+ * another negative errno: the answer is broken off. */
+typedef int (*reply_producer)(void *state, struct buffer *out);
 
 struct reply {
         unsigned status;              /* 200 at start */
@@ -43,6 +48,9 @@ struct reply {
         const void *fixed;            /* a body that lives as long as the process; used instead of body when set */
         size_t fixed_len;
         struct buffer body;
+        reply_producer produce;       /* not NULL: the body comes from it, piece by piece */
+        void *state;                  /* its, freed by free_state when the answer has ended however it did */
+        void (*free_state)(void *state);
 };
 
 /* Fills the reply. A negative errno makes it a 500. */
@@ -58,6 +66,9 @@ struct route {
 
 void reply_init(struct reply *r);
 void reply_free(struct reply *r);
+
+/* Frees the producer, if there is one: the body is then as for any other reply. */
+void reply_drop_producer(struct reply *r);
 
 /* Makes the reply an RFC 9457 problem. parameter may be NULL. Returns 0, so that handlers can return it. */
 int reply_problem(struct reply *r, unsigned status, const char *parameter, const char *format, ...)

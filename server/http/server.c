@@ -15,6 +15,7 @@
 #include "http/answer.h"
 #include "http/connection.h"
 #include "http/listener.h"
+#include "http/long_answer.h"
 #include "http/policy.h"
 
 #define CODES_PER_ROUTE 16   /* different answers of one route; further ones are not counted apart */
@@ -27,6 +28,7 @@ struct http_server {
         struct policy *policy;
         struct listeners *listeners;
         struct connections connections;
+        struct long_answers long_answers;
         struct MHD_Daemon *mhd;
         sd_event_source *io, *timer;
         uint64_t timer_us;           /* when timer fires; 0: off */
@@ -71,6 +73,10 @@ static void pump(struct http_server *s) {
                 r = arm_timer(s);
         if (r < 0)
                 log_error("http: the server's loop: %s", strerror(-r));
+}
+
+static void on_turn(void *userdata) {
+        pump(userdata);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -188,7 +194,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         struct connection *c = *context;
         struct answer a = {
                 .mhd = mhd, .connection = c, .options = &s->options, .policy = s->policy,
-                .method = method, .version = version, .route = -1,
+                .long_answers = &s->long_answers, .method = method, .version = version, .route = -1,
         };
         enum MHD_Result result;
 
@@ -277,6 +283,9 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
         r = connections_init(&s->connections, event);
         if (r < 0)
                 return r;
+        r = long_answers_init(&s->long_answers, event, on_turn, s);
+        if (r < 0)
+                return r;
         s->mhd = start_mhd(s);
         if (!s->mhd)
                 return -EIO;
@@ -294,12 +303,16 @@ struct http_server *http_server_free(struct http_server *s) {
         if (!s)
                 return NULL;
         s->listeners = listeners_free(s->listeners);
-        for (unsigned i = 0; s->mhd && i < STOP_ROUNDS; i++)
+        for (unsigned i = 0; s->mhd && i < STOP_ROUNDS; i++) {
+                long_answers_resume(&s->long_answers);
                 MHD_run(s->mhd);
+        }
+        long_answers_resume(&s->long_answers);
         sd_event_source_disable_unref(s->io);
         sd_event_source_disable_unref(s->timer);
         if (s->mhd)
                 MHD_stop_daemon(s->mhd);
+        long_answers_done(&s->long_answers);
         connections_done(&s->connections);
         policy_free(s->policy);
         free(s->counts);

@@ -26,20 +26,31 @@ extern const char *const counter_verdict_names[COUNTER_VERDICT_COUNT];  /* "acce
 /* All zero to begin with. Energies in mWh. */
 struct counter {
         bool known;
+        bool adds;                  /* up increments: no register tells the total again */
         int64_t reading;            /* of the register, last accepted */
         int64_t total;              /* what is published: the reading plus what resets took away */
         uint64_t at_ms;             /* of reading */
-        uint64_t changed_ms;        /* when the register last showed something new */
+        uint64_t before_ms;         /* and so much earlier, where that was before the boot */
         unsigned n_pending;         /* readings withheld in a row that agree with each other */
         int64_t first_pending, last_pending;
         uint64_t first_pending_ms, last_pending_ms;
+        int64_t credit;             /* how much may come at once, beside what can flow from at_ms on; -1: one step */
         uint64_t counts[COUNTER_VERDICT_COUNT];
 };
 
-/* Takes in a reading of the register (mWh) at a time (monotonic). step: what its last digit counts, 0 if not known.
- * ret_total is written when the verdict is COUNTER_ACCEPTED or COUNTER_RESET. */
+/* Goes on from what was known before: the total, and the register's reading at_ms (monotonic; negative: before the boot;
+ * COUNTER_TIME_UNKNOWN). */
+#define COUNTER_TIME_UNKNOWN INT64_MIN
+void counter_restore(struct counter *c, int64_t reading, int64_t total, int64_t at_ms);
+
+/* Takes in a reading of the register (mWh) at a time (monotonic). step: what its last digit counts, 0 if not known; wrap:
+ * where it begins anew, 0 if not known. ret_total is written when the verdict is COUNTER_ACCEPTED or COUNTER_RESET. */
 enum counter_verdict counter_take(struct counter *c, const struct counter_limits *limits, uint64_t at_ms,
-                                  int64_t reading, int64_t step, int64_t *ret_total);
+                                  int64_t reading, int64_t step, int64_t wrap, int64_t *ret_total);
+
+/* The same for what flowed since the last report; then reading and total are one. */
+enum counter_verdict counter_add(struct counter *c, const struct counter_limits *limits, uint64_t at_ms,
+                                 int64_t increment, int64_t step, int64_t *ret_total);
 
 static inline bool counter_is_accepted(enum counter_verdict v) {
         return v == COUNTER_ACCEPTED || v == COUNTER_RESET;

@@ -8,21 +8,23 @@
 
 struct fleet {
         sd_event *event;         /* borrowed */
-        struct speed_memory *speeds;
+        struct meter_parts parts; /* its speeds are owned */
         unsigned count;
         struct meter *meters[METERS_MAX];
         void (*changed)(void *userdata);
         void *changed_userdata;
 };
 
-int fleet_new(sd_event *event, const char *state_directory, struct fleet **ret) {
+int fleet_new(sd_event *event, struct history *history, struct events *events, const char *state_directory,
+              struct fleet **ret) {
         CLEANUP(fleet_freep) struct fleet *f = calloc(1, sizeof *f);
         int r;
 
         if (!f)
                 return -ENOMEM;
         f->event = event;
-        r = speed_memory_new(state_directory, &f->speeds);
+        f->parts = (struct meter_parts) { .history = history, .events = events };
+        r = speed_memory_new(state_directory, &f->parts.speeds);
         if (r < 0)
                 return r;
         *ret = TAKE(f);
@@ -34,7 +36,7 @@ struct fleet *fleet_free(struct fleet *f) {
                 return NULL;
         for (unsigned i = 0; i < f->count; i++)
                 meter_free(f->meters[i]);
-        speed_memory_free(f->speeds);
+        speed_memory_free(f->parts.speeds);
         free(f);
         return NULL;
 }
@@ -57,7 +59,7 @@ static int create_new_ones(struct fleet *f, const struct config *config, struct 
 
                 if (find_equal(f, &config->meters[i]))
                         continue;
-                r = meter_new(f->event, &config->meters[i], f->speeds, &created[i]);
+                r = meter_new(f->event, &config->meters[i], &f->parts, &created[i]);
                 if (r < 0)
                         return r;
                 meter_on_change(created[i], f->changed, f->changed_userdata);
@@ -114,4 +116,9 @@ struct meter *fleet_find(const struct fleet *f, const char *id) {
                 if (strcmp(meter_config(f->meters[i])->id, id) == 0)
                         return f->meters[i];
         return NULL;
+}
+
+void fleet_restore(struct fleet *f) {
+        for (unsigned i = 0; i < f->count; i++)
+                meter_restore(f->meters[i]);
 }

@@ -8,8 +8,10 @@
 
 struct fleet;
 
-/* state_directory: where meters' speeds are remembered; NULL: nowhere. */
-int fleet_new(sd_event *event, const char *state_directory, struct fleet **ret);
+/* history, events: where meters record and tell what happened, borrowed; NULL: nowhere. state_directory: where their
+ * speeds are remembered; NULL: nowhere. */
+int fleet_new(sd_event *event, struct history *history, struct events *events, const char *state_directory,
+              struct fleet **ret);
 struct fleet *fleet_free(struct fleet *f);
 static inline void fleet_freep(struct fleet **f) { fleet_free(*f); }
 
@@ -23,3 +25,6 @@ int fleet_apply(struct fleet *f, const struct config *config);
 unsigned fleet_count(const struct fleet *f);
 struct meter *fleet_meter(const struct fleet *f, unsigned i);
 struct meter *fleet_find(const struct fleet *f, const char *id);  /* NULL when there is none */
+
+/* The history can be read from now on. */
+void fleet_restore(struct fleet *f);

@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/profile_file.h"
-#include "meters/scaling.h"
+#include "meters/meter_events.h"
+#include "meters/values.h"
 
 enum {
         TIMER_ACCURACY_US = 10000,
@@ -26,14 +27,11 @@ struct meter {
         struct session *session;
         struct framer framer;
         struct frame_log frames;
-        struct series_set series;
-        struct plausibility plausibility;
-        struct totals totals;
+        uint64_t last_frame;                /* number of the newest one received */
+        struct events *events;              /* borrowed; NULL: nobody keeps them */
+        struct values values;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t last_byte_ms;
-        bool has_reading;
-        uint64_t last_reading_ms;
-        uint64_t withheld_by_limits;
         unsigned n_transitions;
         struct meter_transition transitions[METER_TRANSITIONS_MAX];
         void (*changed)(void *userdata);
@@ -50,8 +48,10 @@ static void note_state(struct meter *m, uint64_t now_ms) {
 
         if (m->n_transitions > 0 && meter_state(m) == state)
                 return;
-        if (m->n_transitions > 0)
+        if (m->n_transitions > 0) {
                 log_info("meter %s: %s: %s", m->config->id, meter_state_names[state], m->session->reason);
+                meter_event_state(m->events, m->config->id, now_ms, state);
+        }
         if (m->n_transitions == METER_TRANSITIONS_MAX) {
                 memmove(m->transitions, m->transitions + 1, sizeof m->transitions - sizeof m->transitions[0]);
                 m->n_transitions--;
@@ -66,10 +66,7 @@ static void note_state(struct meter *m, uint64_t now_ms) {
 static void use_profile(struct meter *m, const struct profile *profile) {
         m->profile = profile;
         m->protocol->set_profile(m->session, profile);
-        series_set_init(&m->series, m->protocol, profile);
-        m->plausibility = (struct plausibility) { 0 };
-        totals_forget(&m->totals);
-        m->has_reading = false;
+        values_begin(&m->values, m->protocol, profile);
 }
 
 static void check_configured_profile(const struct meter *m, const struct profile *known) {
@@ -100,58 +97,15 @@ static void look_up_product(struct meter *m) {
                 use_profile(m, known);
 }
 
-/* ---- values ---- */
-
-static bool is_within_limits(const struct meter_config *c, const struct reading *r) {
-        const struct limit *limit = &c->limits[r->quantity];
-
-        return !limit->set || (r->value >= limit->min && r->value <= limit->max);
-}
-
-/* False while the register cannot be believed; then its value is not published. */
-static bool take_counter(struct meter *m, uint64_t at_ms, struct reading *r) {
-        enum counter_verdict verdict = totals_take(&m->totals, m->config, at_ms, r);
-
-        if (verdict == COUNTER_RESET)
-                log_notice("meter %s: the register of %s begins anew; the published energy goes on without a jump",
-                           m->config->id, quantity_catalogue[r->quantity].key);
-        return counter_is_accepted(verdict);
-}
-
-static void check_plausibility(struct meter *m, const struct report *report) {
-        char text[METER_NOTICE_MAX];
-
-        if (plausibility_take(&m->plausibility, report) && meter_notice(m, 0, text))
-                log_warning("meter %s: %s", m->config->id, text);
-}
-
-static void accept_report(struct meter *m, struct report *report) {
-        unsigned kept = 0;
-
-        for (unsigned i = 0; i < report->count; i++) {
-                struct reading r = report->readings[i];
-
-                if (!scaling_apply(m->config, &r) || !is_within_limits(m->config, &r))
-                        m->withheld_by_limits++;
-                else if (take_counter(m, report->at_ms, &r))
-                        report->readings[kept++] = r;
-        }
-        report->count = kept;
-        if (kept == 0)
-                return;
-        series_set_apply(&m->series, report, m->protocol->origin_name);
-        m->has_reading = true;
-        m->last_reading_ms = report->at_ms;
-        check_plausibility(m, report);
-}
-
 /* ---- bytes ---- */
 
 static void log_frame(struct meter *m, uint64_t now_ms, const uint8_t *frame, size_t len) {
-        if (m->protocol->is_secret && m->protocol->is_secret(frame, len))
+        if (m->protocol->is_secret && m->protocol->is_secret(frame, len)) {
                 m->frames.omitted++;
-        else
-                frame_log_put(&m->frames, now_ms, false, frame, len);
+                return;
+        }
+        frame_log_put(&m->frames, now_ms, false, frame, len);
+        m->last_frame = m->frames.total;
 }
 
 static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
@@ -243,7 +197,7 @@ static void pump(struct meter *m, uint64_t now_ms) {
                 m->protocol->poll(m->session, now_ms, framer_pending(&m->framer) > 0, &out);
                 transmit(m, now_ms, &out);
                 if (out.has_report)
-                        accept_report(m, &out.report);
+                        values_take(&m->values, &out.report, m->last_frame);
                 if (out.tx_len == 0 && !out.has_report)
                         break;
         }
@@ -260,6 +214,8 @@ static void on_opened(void *userdata) {
         uint64_t now_ms = clock_now_ms();
 
         set_clock(m, now_ms);
+        if (link_info(m->link).opens > 1)
+                meter_event_reconnected(m->events, m->config->id, now_ms);
         m->protocol->start(m->session, &(struct session_config) {
                 .profile = m->profile,
                 .baud = m->config->baud,
@@ -330,7 +286,7 @@ static int create_parts(struct meter *m, sd_event *event) {
                         &m->link);
 }
 
-int meter_new(sd_event *event, const struct meter_config *config, struct speed_memory *speeds, struct meter **ret) {
+int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts, struct meter **ret) {
         CLEANUP(meter_freep) struct meter *m = NULL;
         int r;
 
@@ -338,8 +294,11 @@ int meter_new(sd_event *event, const struct meter_config *config, struct speed_m
         if (!m)
                 return -ENOMEM;
         m->config = config;
-        m->speeds = speeds;
+        m->speeds = parts->speeds;
+        m->events = parts->events;
         m->protocol = config->protocol;
+        m->values = (struct values) { .config = config, .recorder.history = parts->history,
+                                     .events = parts->events };
         framer_init(&m->framer, m->protocol->frame_check);
         if (m->protocol->text)
                 framer_on_text(&m->framer, on_text, m);
@@ -376,7 +335,7 @@ void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *use
 }
 
 void meter_set_config(struct meter *m, const struct meter_config *config) {
-        m->config = config;
+        m->config = m->values.config = config;
         link_rename(m->link, config->id, config->port);
         if (config->profile) {
                 m->profile = config->profile;
@@ -421,7 +380,7 @@ const struct meter_transition *meter_transitions(const struct meter *m, unsigned
 }
 
 const struct series_set *meter_series(const struct meter *m) {
-        return &m->series;
+        return &m->values.series;
 }
 
 const struct session *meter_session(const struct meter *m) {
@@ -441,8 +400,8 @@ struct link_info meter_link(const struct meter *m) {
 }
 
 bool meter_available(const struct meter *m, uint64_t now_ms) {
-        for (unsigned i = 0; i < m->series.count; i++) {
-                const struct series *s = &m->series.items[i];
+        for (unsigned i = 0; i < m->values.series.count; i++) {
+                const struct series *s = &m->values.series.items[i];
 
                 if (quantity_catalogue[s->quantity].kind == QUANTITY_GAUGE && s->source == SOURCE_MEASURED &&
                     series_is_current(s, now_ms, m->config->stale_after_ms))
@@ -452,41 +411,30 @@ bool meter_available(const struct meter *m, uint64_t now_ms) {
 }
 
 bool meter_last_reading(const struct meter *m, uint64_t *ret_at_ms) {
-        if (!m->has_reading)
+        if (!m->values.has_reading)
                 return false;
-        *ret_at_ms = m->last_reading_ms;
+        *ret_at_ms = m->values.last_reading_ms;
         return true;
 }
 
 const struct plausibility *meter_plausibility(const struct meter *m) {
-        return &m->plausibility;
+        return &m->values.plausibility;
 }
 
 const struct totals *meter_totals(const struct meter *m) {
-        return &m->totals;
+        return &m->values.totals;
 }
 
 bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]) {
-        const struct plausibility *p = &m->plausibility;
-
-        if (i > 0 || p->found == POWER_FITS)
-                return false;
-        plausibility_describe(p, m->series.channels[p->channel], buf, METER_NOTICE_MAX);
-        return true;
+        return i == 0 && values_notice(&m->values, buf, METER_NOTICE_MAX);
 }
 
 bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, uint64_t *ret_count) {
-        if (i-- == 0) {
-                *ret_reason = "limits";
-                *ret_count = m->withheld_by_limits;
+        if (i < VALUES_REASONS) {
+                *ret_reason = values_withheld(&m->values, i, ret_count);
                 return true;
         }
-        for (unsigned v = COUNTER_UNCONFIRMED; v < COUNTER_VERDICT_COUNT; v++)
-                if (i-- == 0) {
-                        *ret_reason = counter_verdict_names[v];
-                        *ret_count = m->totals.counts[v];
-                        return true;
-                }
+        i -= VALUES_REASONS;
         for (unsigned c = 0; m->protocol->counters[c].name; c++)
                 if (m->protocol->counters[c].is_withheld && i-- == 0) {
                         *ret_reason = m->protocol->counters[c].name;
@@ -494,4 +442,16 @@ bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, 
                         return true;
                 }
         return false;
+}
+
+void meter_restore(struct meter *m) {
+        values_restore(&m->values);
+}
+
+unsigned meter_completeness_permille(const struct meter *m, uint64_t now_ms) {
+        return completeness_permille(&m->values.completeness, now_ms);
+}
+
+const struct energy_check *meter_energy_check(const struct meter *m) {
+        return &m->values.energy_check;
 }

@@ -7,10 +7,12 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "history/events.h"
 #include "meters/frame_log.h"
 #include "meters/link.h"
 #include "meters/plausibility.h"
 #include "meters/series.h"
+#include "meters/values.h"
 #include "meters/speed_memory.h"
 #include "meters/totals.h"
 #include "protocols/framer.h"
@@ -27,8 +29,15 @@ struct meter_transition {
 
 struct meter;
 
-/* config is borrowed and must outlive the meter, or be replaced with meter_set_config; speeds is borrowed too. */
-int meter_new(sd_event *event, const struct meter_config *config, struct speed_memory *speeds, struct meter **ret);
+/* What all meters share, borrowed. */
+struct meter_parts {
+        struct history *history;   /* where they record; NULL: nowhere */
+        struct events *events;     /* where they tell what happened; NULL: nowhere */
+        struct speed_memory *speeds;
+};
+
+/* config is borrowed and must outlive the meter, or be replaced with meter_set_config. */
+int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts, struct meter **ret);
 struct meter *meter_free(struct meter *m);
 static inline void meter_freep(struct meter **m) { meter_free(*m); }
 
@@ -67,3 +76,11 @@ const struct totals *meter_totals(const struct meter *m);
 
 /* What the owner should look into although the meter delivers, one sentence each; false past the last. */
 bool meter_notice(const struct meter *m, unsigned i, char buf[METER_NOTICE_MAX]);
+
+/* The history can be read from now on: counters go on from where they were. */
+void meter_restore(struct meter *m);
+
+/* How much of the last hour the meter's power was known, in thousandths. */
+unsigned meter_completeness_permille(const struct meter *m, uint64_t now_ms);
+/* The register beside the power. */
+const struct energy_check *meter_energy_check(const struct meter *m);

@@ -29,5 +29,8 @@ static bool scale(const struct meter_config *c, int64_t *value) {
 bool scaling_apply(const struct meter_config *config, struct reading *reading) {
         if (!is_scaled(reading->quantity) || config->scale_num == config->scale_den)
                 return true;
+        /* Where it begins anew matters only if it can be reached. */
+        if (!scale(config, &reading->wrap))
+                reading->wrap = 0;
         return scale(config, &reading->value) && scale(config, &reading->step);
 }

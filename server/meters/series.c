@@ -15,6 +15,7 @@ const char *const value_source_names[] = {
 struct channel_plan {
         enum series_presence measured[Q_COUNT];
         bool derived[Q_COUNT];
+        bool integrated[Q_COUNT];
 };
 
 static struct channel_plan plan_channel(const struct protocol *protocol, const struct profile *p, unsigned channel) {
@@ -26,7 +27,13 @@ static struct channel_plan plan_channel(const struct protocol *protocol, const s
         has_va = plan.derived[Q_APPARENT_POWER] || plan.measured[Q_APPARENT_POWER];
         plan.derived[Q_POWER_FACTOR] = has_va && plan.measured[Q_POWER];
         plan.derived[Q_REACTIVE_POWER] = has_va && plan.measured[Q_POWER];
+        plan.integrated[Q_ENERGY_IMPORT] = plan.integrated[Q_ENERGY_EXPORT] =
+                plan.measured[Q_POWER] && !plan.measured[Q_ENERGY_IMPORT] && !plan.measured[Q_ENERGY_EXPORT];
         return plan;
+}
+
+void series_key(const struct series_set *s, unsigned channel, unsigned quantity, char *buf, size_t size) {
+        snprintf(buf, size, "%s%s%s", s->channels[channel], channel > 0 ? "." : "", quantity_catalogue[quantity].key);
 }
 
 static void add_series(struct series_set *s, unsigned channel, unsigned quantity, enum value_source source) {
@@ -34,8 +41,7 @@ static void add_series(struct series_set *s, unsigned channel, unsigned quantity
 
         if (s->count == SERIES_MAX)
                 return;
-        snprintf(item.key, sizeof item.key, "%s%s%s", s->channels[channel], channel > 0 ? "." : "",
-                 quantity_catalogue[quantity].key);
+        series_key(s, channel, quantity, item.key, sizeof item.key);
         s->items[s->count++] = item;
 }
 
@@ -53,14 +59,22 @@ void series_set_init(struct series_set *s, const struct protocol *protocol, cons
                                 add_series(s, c, q, SOURCE_DERIVED);
                         else if (plan.measured[q])
                                 add_series(s, c, q, SOURCE_MEASURED);
+                        else if (plan.integrated[q])
+                                add_series(s, c, q, SOURCE_INTEGRATED);
         }
 }
 
-static struct series *find(struct series_set *s, unsigned channel, unsigned quantity) {
+const struct series *series_set_get(const struct series_set *s, unsigned channel, unsigned quantity) {
         for (unsigned i = 0; i < s->count; i++)
                 if (s->items[i].channel == channel && s->items[i].quantity == quantity)
                         return &s->items[i];
         return NULL;
+}
+
+static struct series *find(struct series_set *s, unsigned channel, unsigned quantity) {
+        const struct series *item = series_set_get(s, channel, quantity);
+
+        return item ? &s->items[item - s->items] : NULL;
 }
 
 /* The derived series of that quantity, NULL when there is none or the meter measures it. */
@@ -171,7 +185,7 @@ void series_set_apply(struct series_set *s, const struct report *report,
                 const struct reading *r = &report->readings[n];
                 struct series *item = find_or_add(s, r->channel, r->quantity);
 
-                if (!item || (item->source != SOURCE_MEASURED && item->source != SOURCE_DERIVED))
+                if (!item || item->source == SOURCE_INTEGRATED)
                         continue;
                 item->source = SOURCE_MEASURED;
                 item->known = true;
@@ -184,6 +198,15 @@ void series_set_apply(struct series_set *s, const struct report *report,
                 derive_power_factor(s, c);
                 derive_reactive_power(s, c);
         }
+}
+
+/* Of a time before the boot the boot-time clock knows nothing: it then counts as the boot itself. */
+void series_restore(struct series *s, int64_t value, int64_t at_ms) {
+        s->source = SOURCE_RESTORED;
+        s->known = true;
+        s->value = value;
+        s->at_ms = at_ms > 0 ? (uint64_t) at_ms : 0;
+        snprintf(s->origin, sizeof s->origin, "history");
 }
 
 const struct series *series_set_find(const struct series_set *s, const char *key) {

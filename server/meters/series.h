@@ -43,9 +43,18 @@ struct series_set {
  * profile is NULL while it is not known, and where the protocol needs none. */
 void series_set_init(struct series_set *s, const struct protocol *protocol, const struct profile *profile);
 
+/* The key that this channel's series of that quantity has, or would have. */
+void series_key(const struct series_set *s, unsigned channel, unsigned quantity, char *buf, size_t size);
+
+/* The series, NULL when there is none. */
+const struct series *series_set_get(const struct series_set *s, unsigned channel, unsigned quantity);
+
 /* Takes in a report and renews what derives from it. origin_name as in struct protocol. */
 void series_set_apply(struct series_set *s, const struct report *report,
                       void (*origin_name)(uint16_t origin, char *buf, size_t size));
+
+/* A value from before the start. at_ms: boot-time, negative for times before the boot. */
+void series_restore(struct series *s, int64_t value, int64_t at_ms);
 
 /* NULL when the meter has no such series. */
 const struct series *series_set_find(const struct series_set *s, const char *key);

@@ -28,6 +28,15 @@ struct totals {
 /* The registers mean something else from now on; the counts stay. */
 void totals_forget(struct totals *t);
 
+/* The most that can flow, as configured or TOTALS_MAX_POWER_W behind the instrument transformer: in either direction. */
+int64_t totals_max_power_mw(const struct meter_config *config);
+
+/* NULL: nothing is known of such a register. */
+const struct counter *totals_find(const struct totals *t, unsigned channel, unsigned quantity);
+
+/* Goes on from what was recorded, as counter_restore does. */
+void totals_restore(struct totals *t, unsigned channel, unsigned quantity, int64_t reading, int64_t total, int64_t at_ms);
+
 /* Takes in a reading, already scaled. A counter's value becomes the total to publish; others pass unchanged. */
 enum counter_verdict totals_take(struct totals *t, const struct meter_config *config, uint64_t at_ms,
                                  struct reading *reading);

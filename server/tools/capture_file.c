@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/time_text.h"
 #include "tools/capture_time.h"
 
 #define LOG_MARKER "TUYAMCU received:"
@@ -319,7 +320,7 @@ static int read_stamp(struct capture *c) {
         if (n == 0 || c->text[n - 1] != '"')
                 return fail(c, -EINVAL, "a time without its closing quote");
         c->text[n - 1] = '\0';
-        if (capture_time_parse_local(c->text, &c->stamp_ms) < 0)
+        if (time_text_local(c->text, &c->stamp_ms) < 0)
                 return fail(c, -EINVAL, "not a time");
         if (getc_unlocked(c->file) != ',')
                 return fail(c, -EINVAL, "no comma behind the time");

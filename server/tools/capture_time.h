@@ -10,5 +10,3 @@
  * Returns the number of characters it takes, 0 when no time stands there. */
 size_t capture_time_parse(const char *text, int64_t *ret_utc_ms, unsigned *ret_resolution_ms);
 
-/* "YYYY-MM-DD HH:MM:SS" in this host's time zone, nothing behind it. -EINVAL. */
-int capture_time_parse_local(const char *text, int64_t *ret_utc_ms);

@@ -1,12 +1,17 @@
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <systemd/sd-event.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/log.h"
@@ -25,11 +30,50 @@ enum {
 };
 
 struct demo {
+        char folder[PATH_MAX];           /* of the history; "" while there is none */
         sd_event *event;
         struct simulator *simulator;
         struct vue_simulator *vue;
         struct gateway *gateway;
 };
+
+/* ---- a folder that goes away ---- */
+
+/* A signal that comes from here on waits for the loop, so that the folder is removed whenever it comes. */
+static int make_folder(struct demo *d) {
+        const char *parent = getenv("TMPDIR");
+        char path[PATH_MAX];
+        sigset_t ends;
+
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGINT);
+        sigaddset(&ends, SIGTERM);
+        sigaddset(&ends, SIGHUP);
+        (void) sigprocmask(SIG_BLOCK, &ends, NULL);
+        if (snprintf(path, sizeof path, "%s/metergate-demo-XXXXXX", parent && parent[0] ? parent : "/tmp") >=
+            (int) sizeof path || !mkdtemp(path)) {
+                log_error("demo: %s: %s", path, strerror(errno));
+                return -errno;
+        }
+        strcpy(d->folder, path);
+        return 0;
+}
+
+static void remove_folder(const struct demo *d) {
+        DIR *dir = d->folder[0] ? opendir(d->folder) : NULL;
+        struct dirent *entry;
+
+        if (!dir)
+                return;
+        while ((entry = readdir(dir)))
+                if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        closedir(dir);
+        if (rmdir(d->folder) < 0)
+                log_error("demo: %s: %s", d->folder, strerror(errno));
+}
+
+/* ---- the gateway's configuration ---- */
 
 /* A JSON string is a YAML string as well, whatever it holds. */
 static void put_quoted(struct buffer *text, const char *value) {
@@ -43,7 +87,9 @@ static void put_quoted(struct buffer *text, const char *value) {
 static void write_config(struct buffer *text, const char *listen, const struct demo *d) {
         buffer_puts(text, "site:\n  name: Metergate demo\nhttp:\n  access: open\n  listen: [");
         put_quoted(text, listen);
-        buffer_puts(text, "]\nmeters:\n  - id: main\n    name: House main (simulated)\n");
+        buffer_puts(text, "]\nhistory:\n  size: 16MiB\n  flush: 5s\n  directory: ");
+        put_quoted(text, d->folder);
+        buffer_puts(text, "\nmeters:\n  - id: main\n    name: House main (simulated)\n");
         buffer_puts(text, "    protocol: tuyamcu\n    port: ");
         put_quoted(text, simulator_port(d->simulator));
         buffer_puts(text, "\n    poll: 10s\n  - id: utility\n    name: Utility meter\n");
@@ -65,6 +111,8 @@ static int parse_config(const char *listen, const struct demo *d, struct config 
                 log_error("--listen: %s", r == -E2BIG ? "far too long" : error.text);
         return r;
 }
+
+/* ---- its meters ---- */
 
 static int start_tuyamcu(struct demo *d) {
         const struct simulator_options options = {
@@ -102,11 +150,12 @@ static void print_welcome(const struct demo *d) {
                "  browser            %s/\n"
                "  values now         curl %s/api/v1/meters/main/now\n"
                "  one number         curl %s/api/v1/meters/main/now/power_w\n"
+               "  the last hour      curl '%s/api/v1/meters/main/history?series=power_w&from=-1h&step=1min'\n"
                "  Prometheus         curl %s/metrics\n"
                "  Home Assistant     curl %s/api/v1/home-assistant.yaml\n"
                "\n"
                "The meters start like real ones: values come after some seconds. Ctrl-C ends it all.\n",
-               url, url, url, url, url, url);
+               url, url, url, url, url, url, url);
         fflush(stdout);
 }
 
@@ -123,7 +172,7 @@ static int start(struct demo *d, const char *listen) {
                 log_error("demo: %s", strerror(-r));
                 return 1;
         }
-        if (start_tuyamcu(d) < 0 || start_vue(d) < 0)
+        if (make_folder(d) < 0 || start_tuyamcu(d) < 0 || start_vue(d) < 0)
                 return 1;
         if (parse_config(listen, d, &config) < 0)
                 return 2;
@@ -160,7 +209,7 @@ int demo_main(int argc, char **argv) {
                 { "listen", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
         };
         const char *listen = DEFAULT_LISTEN;
-        struct demo d = { .event = NULL };
+        struct demo d = { .folder = "" };
         int c, r;
 
         optind = 0;
@@ -184,5 +233,6 @@ int demo_main(int argc, char **argv) {
         vue_simulator_free(d.vue);
         simulator_free(d.simulator);
         sd_event_unref(d.event);
+        remove_folder(&d);
         return r;
 }

@@ -15,6 +15,14 @@ def binary():
     return BINARY
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_directory(tmp_path_factory):
+    """Whatever a test starts keeps nothing in the machine's own folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def start(tmp_path):
     """start(...) runs a gateway; at the end each one has to stop as it should."""

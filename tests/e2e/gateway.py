@@ -142,6 +142,7 @@ class NotifySocket:
             s.sendto(b"", self.path)
         self._thread.join(TIMEOUT)
         self._socket.close()
+        os.unlink(self.path)
 
 
 class Process:
@@ -228,7 +229,7 @@ class Lines:
 
 
 class Gateway(Process):
-    """metergate serve with a configuration of its own, on a free port of 127.0.0.1."""
+    """metergate serve with a configuration of its own, on a free port of 127.0.0.1, and a small history of its own."""
 
     def __init__(self, folder, meters="[]", http="", extra="", name="gateway", listen=None, config=None, ready=True,
                  may_log_errors=False, env=None, **options):
@@ -236,14 +237,17 @@ class Gateway(Process):
         self.http_port = free_port()
         self.listen = '["127.0.0.1:%d"]' % self.http_port if listen is None else listen
         self.http_extra, self.extra = http, extra
+        self.history = folder / (name + ".history")
+        self.history.mkdir(exist_ok=True)
         self.unix = None
         self.stopped = False
         self.may_log_errors = may_log_errors
         self.config_path = folder / (name + ".yaml")
-        self.config_path.write_text(config if config is not None else self.config_text(meters))
+        self.write_config(config if config is not None else self.config_text(meters))
         self.notify = NotifySocket(folder / (name + ".notify"))
         super().__init__(folder, "serve", "--config", self.config_path, name=name,
-                         env={"NOTIFY_SOCKET": self.notify.path, **(env or {})}, **options)
+                         env={"NOTIFY_SOCKET": self.notify.path, "STATE_DIRECTORY": str(self.history), **(env or {})},
+                         **options)
         if ready:
             self.wait_ready()
 
@@ -260,13 +264,19 @@ class Gateway(Process):
             text += "  - " + "\n    ".join(lines) + "\n"
         return text if meters else text + "  []\n"
 
+    def write_config(self, text):
+        """Nothing is ever kept outside the test's folder."""
+        if not re.search(r"^history:", text, re.MULTILINE):
+            text += "history: { directory: %s, size: 2MiB }\n" % self.history
+        self.config_path.write_text(text)
+
     def wait_ready(self):
         if not self.notify.wait("READY=1", alive=self.alive):
             raise AssertionError("ended with %s before it was ready:\n%s" % (self.process.poll(), self.log()))
 
     def reload(self, meters):
         """Writes a new configuration and asks to read it."""
-        self.config_path.write_text(meters if isinstance(meters, str) else self.config_text(meters))
+        self.write_config(meters if isinstance(meters, str) else self.config_text(meters))
         self.signal(signal.SIGHUP)
 
     def get(self, path, method="GET", headers=None, body=None):
@@ -279,6 +289,10 @@ class Gateway(Process):
 
     def now(self, meter="main"):
         return self.json("/api/v1/meters/%s/now" % meter)
+
+    def wait_history(self):
+        """Until the file has been read, or made."""
+        wait_until(lambda: self.json("/healthz")["history"] != "reading")
 
     def diagnostics(self, meter="main"):
         return self.json("/api/v1/meters/%s/diagnostics" % meter)
@@ -314,6 +328,12 @@ class Gateway(Process):
         with contextlib.suppress(AssertionError):
             return wait_until(found)
         raise AssertionError("no log line with %r:\n%s" % (words, self.log()))
+
+    def crash(self):
+        """kill -9."""
+        self.stopped = True
+        self.kill()
+        self.notify.close()
 
     def stop(self):
         """The polite end: exit status 0, and nothing in the log to be ashamed of."""

@@ -69,6 +69,25 @@ def test_demo_leaves_nothing_behind(demo, number):
     assert not any(os.path.exists("/proc/" + child) for child in children)
 
 
+def test_demo_leaves_nothing_behind_when_stopped_at_once(tmp_path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    process = Process(tmp_path, "demo", "--listen", "127.0.0.1:%d" % free_port(), env={"TMPDIR": str(temporary)})
+    try:
+        wait_until(lambda: list(temporary.iterdir()))
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.log()
+        assert list(temporary.rglob("*")) == []
+    finally:
+        process.kill()
+
+
+def test_demo_keeps_a_history_while_it_runs(demo):
+    wait_until(lambda: delivering(demo))
+    wait_until(lambda: len(fetch(demo.port, "/api/v1/meters/main/history?step=raw&series=power_w").json["rows"]) > 2)
+    assert list(demo.temporary.glob("*/history.ring"))
+
+
 def test_demo_with_its_address_in_use(demo):
     result = run("demo", "--listen", "127.0.0.1:%d" % demo.port)
     assert result.returncode == 1

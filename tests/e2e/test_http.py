@@ -196,6 +196,7 @@ def test_service_description(one_meter):
     about = one_meter.json("/api/v1")
     assert about["product"] == "metergate"
     assert "metergate " + about["version"] == run("--version").stdout.strip()
+    one_meter.wait_history()
     for link in about["links"].values():
         assert one_meter.get(link).status == 200, link
 

@@ -167,7 +167,7 @@ int bench_setup_with(void **state, const struct protocol *protocol) {
         f->config.n_meters = N_METERS;
         f->config.site.name = (char *) "Home";
         assert_true(sd_event_new(&f->event) >= 0);
-        assert_int_equal(fleet_new(f->event, NULL, &f->fleet), 0);
+        assert_int_equal(fleet_new(f->event, NULL, NULL, NULL, &f->fleet), 0);
         assert_int_equal(fleet_apply(f->fleet, &f->config), 0);
         f->app = (struct app) { .config = &f->config, .fleet = f->fleet, .started_ms = clock_now_ms() };
         feed_all(f);

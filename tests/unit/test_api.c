@@ -85,7 +85,7 @@ static void test_service(void **state) {
         assert_int_equal(json_array_size(json_object_get(json, "quantities")), Q_COUNT);
         json_decref(json);
         json = get_json(*state, "/healthz", 200);
-        assert_dump(json, "{\"status\":\"ok\",\"meters\":4,\"delivering\":2}");
+        assert_dump(json, "{\"status\":\"ok\",\"meters\":4,\"delivering\":2,\"history\":null}");
         json_decref(json);
 }
 
@@ -122,7 +122,9 @@ static void test_now_channels(void **state) {
         take_time(json, "at", true);
         assert_dump(json, "{\"meter\":\"three\",\"name\":\"Three phases\",\"available\":true,\"state\":\"online\","
                     "\"energy_import_kwh\":5858.94,"
-                    "\"channels\":{\"l1\":{\"voltage_v\":231,\"power_w\":-250},\"l2\":{\"power_w\":null}}}");
+                    "\"channels\":{\"l1\":{\"voltage_v\":231,\"power_w\":-250,\"energy_import_kwh\":null,"
+                    "\"energy_export_kwh\":null},\"l2\":{\"power_w\":null,\"energy_import_kwh\":null,"
+                    "\"energy_export_kwh\":null}}}");
         json_decref(json);
 }
 
@@ -174,7 +176,7 @@ static void test_problems(void **state) {
         }
         assert_problem(*state, "/api/v1/meters?x", 400, "x", "unknown");
         assert_problem(*state, "/api/v1/nothing", 404, NULL, "/api/v1/nothing");
-        assert_problem(*state, "/api/v1/meters/main/history", 404, NULL, "history");
+        assert_problem(*state, "/api/v1/meters/main/history", 503, NULL, "without a history");
         assert_problem(*state, "/api/v1/meters/main/frames?format=xml", 400, "format", "ndjson");
 }
 
@@ -188,7 +190,7 @@ static void test_meters(void **state) {
         assert_int_equal(json_object_size(json_object_get(json_array_get(meters, UNKNOWN), "readings")), 0);
         assert_string_equal(json_string_value(json_object_get(one, "profile")), "plug");
         readings = json_object_get(one, "readings");
-        assert_int_equal(json_object_size(readings), 6);
+        assert_int_equal(json_object_size(readings), 8);
         reading = json_object_get(readings, "power_w");
         take_time(reading, "at", true);
         assert_dump(reading, "{\"value\":17.7,\"source\":\"measured\",\"origin\":\"dp 19\"}");
@@ -215,7 +217,9 @@ static void test_stale(void **state) {
         assert_true(json_is_false(json_object_get(json, "available")));
         assert_true(json_is_string(json_object_get(json, "at")));
         assert_dump(json_object_get(json, "channels"),
-                    "{\"l1\":{\"voltage_v\":null,\"power_w\":null},\"l2\":{\"power_w\":null}}");
+                    "{\"l1\":{\"voltage_v\":null,\"power_w\":null,\"energy_import_kwh\":null,"
+                    "\"energy_export_kwh\":null},\"l2\":{\"power_w\":null,\"energy_import_kwh\":null,"
+                    "\"energy_export_kwh\":null}}");
         assert_dump(json_object_get(json, "energy_import_kwh"), "5858.94");
         json_decref(json);
         assert_string_equal(get_text(f, "/api/v1/meters/main/now/power_w", "text/plain; charset=utf-8", &reply), "null");
@@ -372,7 +376,7 @@ static void test_metrics_promtool(void **state) {
         get(f, "/metrics", &reply);
         promtool_check(reply.body.data, reply.body.len);
         reply_free(&reply);
-        assert_int_equal(fleet_new(f->event, NULL, &none), 0);
+        assert_int_equal(fleet_new(f->event, NULL, NULL, NULL, &none), 0);
         f->app.fleet = none;
         get(f, "/metrics", &reply);
         promtool_check(reply.body.data, reply.body.len);

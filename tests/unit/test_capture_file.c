@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tools/capture_file.h"
+#include "base/time_text.h"
 #include "tools/capture_time.h"
 
 static struct capture *open_text(const char *text, size_t len) {
@@ -126,7 +127,7 @@ static void test_entries(void **state) {
         (void) state;
         setenv("TZ", "Europe/Warsaw", 1);
         tzset();
-        assert_int_equal(capture_time_parse_local("2023-12-08 08:45:41", &at), 0);
+        assert_int_equal(time_text_local("2023-12-08 08:45:41", &at), 0);
         c = open_string("# source: x\n\"2023-12-08 08:45:41\",2401\"2023-12-08 08:45:41\",72 2c\n"
                         "\"2023-12-08 08:45:41\",18\r\n\n\"2023-12-08 08:46:41\",55"
                         "\"2023-12-08 08:46:42\",66\n# end\n");
@@ -224,7 +225,7 @@ static void test_times(void **state) {
                 assert_int_equal(capture_time_parse(none[i], &utc_ms, &resolution_ms), 0);
         assert_int_equal(capture_time_parse("2026-11-21T10:00:00-05:30 x", &utc_ms, &resolution_ms), 25);
         assert_int_equal(utc_ms, (INT64_C(1795255200) + 5 * 3600 + 1800) * 1000);
-        assert_int_equal(capture_time_parse_local("2023-12-08 08:45:411", &utc_ms), -EINVAL);
+        assert_int_equal(time_text_local("2023-12-08 08:45:411", &utc_ms), -EINVAL);
 }
 
 int main(void) {

@@ -85,9 +85,14 @@ static const struct mistake mistakes[] = {
 
         /* history, tariffs */
         { "history: { size: 64MB }\nmeters: []\n",
-          "1:18: history.size: \"64MB\" is not a size; expected a size such as 64MiB (units KiB, MiB, GiB)" },
+          "1:18: history.size: \"64MB\" is not a size; expected a size such as 64MiB, 2MiB to 16GiB (units KiB, MiB, "
+          "GiB)" },
         { "history: { size: 64KiB }\nmeters: []\n",
-          "1:18: history.size: \"64KiB\" is too small; expected 1MiB or more" },
+          "1:18: history.size: \"64KiB\" is too small; expected 2MiB to 16GiB" },
+        { "history: { size: 17GiB }\nmeters: []\n",
+          "1:18: history.size: \"17GiB\" is too large; expected 2MiB to 16GiB" },
+        { "history: { directory: [a] }\nmeters: []\n",
+          "1:23: history.directory: a list is not a single value; expected the path of a folder" },
         { "history: { flush: 2h }\nmeters: []\n", "1:19: history.flush: \"2h\" is out of range; expected 1s to 1h" },
         { "tariffs: { name: x }\nmeters: []\n", "1:10: tariffs: a map is not a list; expected a list of tariffs" },
         { "tariffs:\n  - { name: x, price: 1e3, currency: EUR }\nmeters: []\n",
@@ -100,9 +105,13 @@ static const struct mistake mistakes[] = {
         { "tariffs:\n  - { name: x, price: 1, currency: EUR, days: mon-day }\nmeters: []\n",
           "2:47: tariffs[0].days: \"mon-day\" cannot be read; expected days such as mon-fri or mon,wed,sat" },
         { "tariffs:\n  - { name: x, price: 1, currency: EUR, hours: 6-22 }\nmeters: []\n",
-          "2:48: tariffs[0].hours: \"6-22\" cannot be read; expected times of day such as \"06:00-22:00\"" },
+          "2:48: tariffs[0].hours: \"6-22\" cannot be read; expected times of day in quarter hours such as "
+          "\"06:00-22:00\"" },
         { "tariffs:\n  - { name: x, price: 1, currency: EUR, hours: '06:00-24:01' }\nmeters: []\n",
-          "2:48: tariffs[0].hours: \"06:00-24:01\" cannot be read; expected times of day such as \"06:00-22:00\"" },
+          "2:48: tariffs[0].hours: \"06:00-24:01\" cannot be read; expected times of day in quarter hours such as "
+          "\"06:00-22:00\"" },
+        { "tariffs:\n  - { name: x, price: 1, currency: EUR }\n  - { name: y, price: 1, currency: USD }\nmeters: []\n",
+          "3:36: tariffs[1].currency: \"USD\" is a second currency, and costs in two cannot be added up; expected EUR" },
 
         /* meters */
         { "meters:\n", "1:8: meters: nothing is not a list; expected a list of meters, [] for none" },

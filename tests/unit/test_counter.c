@@ -13,6 +13,7 @@
 #include "meters/totals.h"
 #include "protocols/quantity.h"
 #include "protocols/tuyamcu/tuyamcu.h"
+#include "tools/random.h"
 
 #define KWH INT64_C(1000000)          /* mWh */
 #define SPIKE INT64_C(4294967296000)  /* 2^32 Wh */
@@ -37,7 +38,7 @@ static struct bench bench_of(bool confirm_first) {
 
 static enum counter_verdict take_after(struct bench *b, uint64_t elapsed_ms, int64_t reading) {
         b->now_ms += elapsed_ms;
-        return counter_take(&b->c, &b->limits, b->now_ms, reading, b->step, &b->total);
+        return counter_take(&b->c, &b->limits, b->now_ms, reading, b->step, 0, &b->total);
 }
 
 static enum counter_verdict take(struct bench *b, int64_t reading) {
@@ -71,10 +72,10 @@ static void test_limit_is_exact(void **state) {
         assert_int_equal(take_after(&b, 100000, most + 2), COUNTER_JUMPED);
         assert_int_equal(take_after(&b, 0, most), COUNTER_ACCEPTED);
         assert_int_equal(b.total, most);
-        /* In no time one step of the register may go by. */
+        /* The step counts once, not with every reading. */
         assert_int_equal(take_after(&b, 0, most), COUNTER_ACCEPTED);
-        assert_int_equal(take_after(&b, 0, most + 1000), COUNTER_ACCEPTED);
-        assert_int_equal(take_after(&b, 0, most + 3000), COUNTER_JUMPED);
+        assert_int_equal(take_after(&b, 0, most + 1000), COUNTER_JUMPED);
+        assert_int_equal(take_after(&b, 1000, most + 1000), COUNTER_ACCEPTED);
 }
 
 static void test_spike_is_withheld(void **state) {
@@ -184,9 +185,9 @@ static void test_coarse_register(void **state) {
         assert_int_equal(take(&b, reading), COUNTER_ACCEPTED);
         /* The digit may turn at any moment, also twice within the time of little more than one. */
         assert_int_equal(take_after(&b, 0, reading + KWH), COUNTER_ACCEPTED);
-        assert_int_equal(take_after(&b, 6 * MIN_MS, reading + 2 * KWH), COUNTER_ACCEPTED);
-        assert_int_equal(take_after(&b, 5 * MIN_MS, reading + 4 * KWH), COUNTER_ACCEPTED);
-        assert_int_equal(take(&b, reading + 6 * KWH), COUNTER_JUMPED);
+        assert_int_equal(take_after(&b, 5 * MIN_MS, reading + 2 * KWH), COUNTER_ACCEPTED);
+        assert_int_equal(take_after(&b, 11 * MIN_MS, reading + 4 * KWH), COUNTER_ACCEPTED);
+        assert_int_equal(take(&b, reading + 5 * KWH), COUNTER_JUMPED);
         assert_int_equal(take(&b, reading + 3 * KWH), COUNTER_DECREASED);
         assert_int_equal(b.total, reading + 4 * KWH);
 }
@@ -219,7 +220,7 @@ static void test_ends_of_the_range(void **state) {
         assert_int_equal(take(&b, INT64_MIN), COUNTER_ACCEPTED);
         assert_int_equal(take(&b, INT64_MAX), COUNTER_JUMPED);
         assert_int_equal(take_after(&b, UINT64_MAX / 2, -1), COUNTER_ACCEPTED);
-        assert_int_equal(take_after(&b, 0, INT64_MAX - 1), COUNTER_ACCEPTED);
+        assert_int_equal(take_after(&b, 6 * HOUR_MS, INT64_MAX - 1), COUNTER_ACCEPTED);
         assert_int_equal(take_after(&b, 0, INT64_MAX), COUNTER_ACCEPTED);
         assert_int_equal(b.total, INT64_MAX);
         restart_register(&b, 3000);
@@ -228,7 +229,135 @@ static void test_ends_of_the_range(void **state) {
         assert_int_equal(take_after(&b, 0, 11000), COUNTER_ACCEPTED);
 }
 
+/* 32 bits of Wh. */
+static enum counter_verdict take_wrapping(struct bench *b, int64_t reading) {
+        b->now_ms += POLL_MS;
+        return counter_take(&b->c, &b->limits, b->now_ms, reading, b->step, SPIKE, &b->total);
+}
+
+static void test_register_that_goes_over(void **state) {
+        struct bench b = bench_of(false);
+
+        (void) state;
+        take_wrapping(&b, SPIKE - 3000);
+        assert_int_equal(take_wrapping(&b, 2000), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, SPIKE + 2000);
+        assert_int_equal(b.c.reading, 2000);
+        assert_int_equal(take_wrapping(&b, 4000), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, SPIKE + 4000);
+        /* Backwards is no way, and only near its end does it go over. */
+        assert_int_equal(take_wrapping(&b, SPIKE - 1000), COUNTER_JUMPED);
+        assert_int_equal(b.total, SPIKE + 4000);
+        b = bench_of(false);
+        take_wrapping(&b, SPIKE / 10 * 9 - 1000);
+        assert_int_equal(take_wrapping(&b, 0), COUNTER_DECREASED);
+        /* Nor does it when more came than can have flowed. */
+        b = bench_of(false);
+        take_wrapping(&b, SPIKE - 3000);
+        assert_int_equal(take_wrapping(&b, 3 * KWH), COUNTER_DECREASED);
+        assert_int_equal(take_wrapping(&b, SPIKE), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, SPIKE);
+}
+
+static enum counter_verdict add(struct bench *b, uint64_t elapsed_ms, int64_t increment) {
+        b->now_ms += elapsed_ms;
+        return counter_add(&b->c, &b->limits, b->now_ms, increment, b->step, &b->total);
+}
+
+static void test_increments(void **state) {
+        struct bench b = bench_of(true);
+        const int64_t day = 24 * KWH * 12;  /* 10 kW and a fifth more */
+
+        (void) state;
+        b.limits.max_power_mw = 10 * KWH;
+        assert_int_equal(add(&b, 0, 5000), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, 5000);
+        assert_int_equal(add(&b, 0, 0), COUNTER_ACCEPTED);
+        assert_int_equal(add(&b, POLL_MS, -1000), COUNTER_DECREASED);
+        assert_int_equal(add(&b, POLL_MS, INT64_MAX), COUNTER_JUMPED);
+        assert_int_equal(b.total, 5000);
+        /* What came together during a day, once. */
+        assert_int_equal(add(&b, 0, day - 5000), COUNTER_ACCEPTED);
+        assert_int_equal(add(&b, 0, day / 100), COUNTER_JUMPED);
+        assert_int_equal(add(&b, HOUR_MS, 12 * KWH), COUNTER_ACCEPTED);
+        assert_int_equal(add(&b, 0, 12 * KWH), COUNTER_JUMPED);
+        assert_int_equal(b.total, day + 12 * KWH);
+        assert_int_equal(b.c.reading, b.total);
+}
+
+static void test_goes_on_after_a_restart(void **state) {
+        struct bench b = bench_of(true);
+
+        (void) state;
+        b.limits.max_power_mw = 10 * KWH;
+        /* The register was reset once: the total is ahead of it. Boot-time begins anew with the machine. */
+        counter_restore(&b.c, 40 * KWH, 5040 * KWH, -(int64_t) HOUR_MS);
+        assert_int_equal(take(&b, 41 * KWH), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, 5041 * KWH);
+        /* The hour, and a day because rows repeat rare registers. */
+        counter_restore(&b.c, 40 * KWH, 5040 * KWH, -(int64_t) HOUR_MS);
+        assert_int_equal(take(&b, 40 * KWH + 25 * 12 * KWH + KWH), COUNTER_JUMPED);
+        assert_int_equal(take(&b, 40 * KWH + 25 * 12 * KWH), COUNTER_ACCEPTED);
+        /* Now it is known when. */
+        assert_int_equal(take(&b, 40 * KWH + 26 * 12 * KWH), COUNTER_JUMPED);
+        counter_restore(&b.c, 40 * KWH, 5040 * KWH, COUNTER_TIME_UNKNOWN);
+        assert_int_equal(take(&b, SPIKE), COUNTER_JUMPED);
+        assert_int_equal(take(&b, 40000 * KWH), COUNTER_ACCEPTED);
+        assert_int_equal(b.total, 45000 * KWH);
+        counter_restore(&b.c, 40 * KWH, 5040 * KWH, (int64_t) b.now_ms - POLL_MS);
+        assert_int_equal(take(&b, 39 * KWH), COUNTER_DECREASED);
+        assert_int_equal(b.c.total, 5040 * KWH);
+}
+
 /* ---- against a model ---- */
+
+/* Whatever is read, in whatever order and however often: the total never steps back, and over any time grows by no more
+ * than the largest power allows, one span and one step. */
+static void test_no_readings_make_more_than_can_flow(void **state) {
+        const char *given = getenv("METERGATE_SEED");
+        uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL), random = random_seed(seed);
+
+        (void) state;
+        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        for (unsigned life = 0; life < 300; life++) {
+                struct bench b = bench_of(random_below(&random, 2));
+                bool increments = life % 3 == 0;
+                int64_t first = -1, wrap = random_below(&random, 2) ? SPIKE : 0, reading = 0, most;
+                uint64_t begin_ms = 0;
+
+                b.step = random_below(&random, 2) ? KWH : random_below(&random, 5000);
+                b.limits.max_power_mw = random_below(&random, 20) * KWH;
+                for (unsigned i = 0; i < 500; i++) {
+                        uint64_t ms = random_below(&random, 10) ? random_below(&random, 2) * random_below(&random, 5000) :
+                                                                  random_below(&random, 2 * HOUR_MS);
+                        int64_t before = b.total;
+
+                        if (random_below(&random, 30) == 0)
+                                reading = random_below(&random, 3) ? random_below(&random, 1000) * KWH :
+                                                                     SPIKE - random_below(&random, 5) * KWH;
+                        else
+                                reading += random_below(&random, 3) * (b.step / (1 + random_below(&random, 2)));
+                        if (wrap > 0 && reading >= wrap)
+                                reading -= wrap;
+                        b.now_ms += ms;
+                        if (increments)
+                                counter_add(&b.c, &b.limits, b.now_ms, reading % (3 * KWH), b.step, &b.total);
+                        else
+                                counter_take(&b.c, &b.limits, b.now_ms, reading, b.step, wrap, &b.total);
+                        if (b.total < 0)
+                                continue;
+                        if (first < 0) {
+                                first = increments ? 0 : b.total;
+                                begin_ms = b.now_ms;
+                        }
+                        assert_true(b.total >= before);
+                        most = (b.limits.max_power_mw * 6 / 5) *
+                               (int64_t) (b.now_ms - begin_ms + (increments ? 24 * HOUR_MS : MIN_MS)) / HOUR_MS;
+                        /* Each interval is rounded up. */
+                        assert_true(b.total - first <= most + b.step + (int64_t) i + 2);
+                }
+        }
+}
 
 struct world {
         struct bench b;
@@ -379,7 +508,7 @@ static void test_largest_power_of_a_meter(void **state) {
         assert_int_equal(give(&t, &config, HOUR_MS, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
         /* The configured limit counts as it is; the larger side of the two. */
         config.limits[Q_POWER] = (struct limit) { .set = true, .min = -18000000, .max = 5000000 };
-        value = 6000 * KWH + 22 * KWH;
+        value = 6000 * KWH + 22 * KWH + 110 * KWH;   /* of a minute before, what did not flow may still come */
         assert_int_equal(give(&t, &config, 2 * HOUR_MS, 0, Q_ENERGY_IMPORT, &value), COUNTER_JUMPED);
         value = 6000 * KWH + 21 * KWH;
         assert_int_equal(give(&t, &config, 2 * HOUR_MS, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
@@ -398,6 +527,10 @@ int main(void) {
                 cmocka_unit_test(test_coarse_register),
                 cmocka_unit_test(test_repeated_readings_widen_the_limit),
                 cmocka_unit_test(test_ends_of_the_range),
+                cmocka_unit_test(test_register_that_goes_over),
+                cmocka_unit_test(test_increments),
+                cmocka_unit_test(test_goes_on_after_a_restart),
+                cmocka_unit_test(test_no_readings_make_more_than_can_flow),
                 cmocka_unit_test(test_random_lives),
                 cmocka_unit_test(test_registers_of_a_meter),
                 cmocka_unit_test(test_largest_power_of_a_meter),

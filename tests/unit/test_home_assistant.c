@@ -79,8 +79,8 @@ static void test_structure(void **state) {
         assert_string_equal(text_of(&d, item(&d, rest, 0), "resource"), "http://meter.local:8730/api/v1/meters/main/now");
         assert_string_equal(text_of(&d, item(&d, rest, 0), "scan_interval"), "10");
         assert_null(member(&d, item(&d, rest, 0), "headers"));
-        assert_int_equal(count(member(&d, item(&d, rest, 0), "sensor")), 6);
-        assert_int_equal(count(member(&d, item(&d, rest, 1), "sensor")), 4);
+        assert_int_equal(count(member(&d, item(&d, rest, 0), "sensor")), 8);
+        assert_int_equal(count(member(&d, item(&d, rest, 1), "sensor")), 8);
         yaml_document_delete(&d);
 }
 
@@ -105,7 +105,12 @@ static void test_sensor(void **state) {
         assert_string_equal(text_of(&d, s, "device_class"), "energy");
         assert_string_equal(text_of(&d, s, "state_class"), "total");
         assert_string_equal(text_of(&d, s, "unit_of_measurement"), "kWh");
-        assert_null(sensor(&d, "metergate_main_energy_import_kwh"));
+        /* Integrated. */
+        s = sensor(&d, "metergate_main_energy_export_kwh");
+        assert_string_equal(text_of(&d, s, "value_template"), "{{ value_json.energy_export_kwh }}");
+        assert_string_equal(text_of(&d, s, "state_class"), "total");
+        assert_non_null(sensor(&d, "metergate_three_l2_energy_import_kwh"));
+        assert_null(sensor(&d, "metergate_three_energy_export_kwh"));
         yaml_document_delete(&d);
 }
 
@@ -189,7 +194,7 @@ static void test_no_meters(void **state) {
         struct fleet *none;
         yaml_document_t d;
 
-        assert_int_equal(fleet_new(f->event, NULL, &none), 0);
+        assert_int_equal(fleet_new(f->event, NULL, NULL, NULL, &none), 0);
         f->app.fleet = none;
         load(f, PATH, &d);
         assert_int_equal(count(rest_of(&d)), 0);

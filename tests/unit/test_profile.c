@@ -274,8 +274,11 @@ static void rows_of_other_kinds(void **state) {
         (void) state;
         assert_true(d[1].is_increment);
         assert_int_equal(d[1].scale_num, 1000);  /* mWh */
-        assert_false(tuya_row_brings(&d[1], 0, Q_ENERGY_IMPORT));
+        assert_true(tuya_row_brings(&d[1], 0, Q_ENERGY_IMPORT));
         assert_true(tuya_row_brings(&d[0], 0, Q_ENERGY_IMPORT));
+        assert_false(tuya_counts_increment(p, &d[0]));
+        assert_false(tuya_counts_increment(p, &d[1]));
+        assert_false(tuya_counts_increment(p, &d[2]));
         assert_true(d[2].is_increment);
         assert_false(d[3].is_increment);
         assert_int_equal(d[4].danger, DANGER_CALIBRATION);
@@ -305,13 +308,15 @@ static void as_many_quantities_as_a_report_holds(void **state) {
         profile_free(parse_good(text));
         /* Voltage, current and power of channel a are there already, as are all that a phase can bring. */
         put_rows(text, "  - { dp: 200, type: raw, layout: phase-vcpqff, channel: a }\n"
-                       "  - { dp: 201, type: value, quantity: energy_import_kwh, channel: g, increment: true }\n"
+                       "  - { dp: 201, type: value, quantity: energy_import_kwh, channel: d, increment: true }\n"
                        "  - { dp: 202, type: value }\n");
         profile_free(parse_good(text));
         put_rows(text, "  - { dp: 200, type: value, quantity: voltage_v, channel: g }\n");
         assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
         assert_string_equal(error.text, "p.yaml:55:5: datapoints[48]: more than 48 quantities come from the datapoints; "
                                         "expected fewer");
+        put_rows(text, "  - { dp: 200, type: value, quantity: energy_import_kwh, channel: g, increment: true }\n");
+        assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
         put_rows(text, "  - { dp: 200, type: raw, layout: phase, channel: f }\n");
         assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
         assert_null(p);

@@ -333,7 +333,7 @@ static const struct {
         const char *channel;
         unsigned evidence;
 } marks[] = {
-        { "pj-mgw1103", 17, 0, 0, true, false, "", EVIDENCE_STATED },
+        { "pj-mgw1103", 17, 0, 0, false, false, "", EVIDENCE_STATED },
         { "pj-mgw1103", 21, 0, DANGER_TEST, false, false, "", EVIDENCE_STATED },
         { "pj-mgw1103", 52, 0, 0, false, true, "", EVIDENCE_STATED },
         { "matsee-2way", 128, 0, DANGER_CALIBRATION, false, false, "", EVIDENCE_STATED },

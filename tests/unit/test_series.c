@@ -54,7 +54,7 @@ static void test_derived_values(void **state) {
 
         (void) state;
         series_set_init(&s, &tuyamcu_protocol, p);
-        assert_int_equal(s.count, 6);
+        assert_int_equal(s.count, 8);
         apply(&s, 1000, 0, Q_VOLTAGE, 240300);
         assert_false(series_set_find(&s, "apparent_power_va")->known);
         apply(&s, 1001, 0, Q_CURRENT, 77);
@@ -114,8 +114,8 @@ static void test_what_a_layout_may_bring(void **state) {
         p->datapoints[0].layout = LAYOUT_PHASE;
         p->datapoints[2].is_increment = true;
         series_set_init(&s, &tuyamcu_protocol, p);
-        assert_int_equal(s.count, 1 + 6);
-        assert_null(series_set_find(&s, "energy_export_kwh"));
+        assert_int_equal(s.count, 2 + 8);
+        assert_int_equal(series_set_find(&s, "energy_export_kwh")->source, SOURCE_MEASURED);
         assert_null(series_set_find(&s, "a.frequency_hz"));
         assert_int_equal(series_set_find(&s, "a.power_w")->source, SOURCE_MEASURED);
         apply(&s, 1, 1, Q_VOLTAGE, 230000);
@@ -143,9 +143,30 @@ static void test_blocks_fill_three_channels(void **state) {
         p->datapoints[1].layout = LAYOUT_CURRENTS;
         p->datapoints[2].layout = LAYOUT_POWERS;
         series_set_init(&s, &tuyamcu_protocol, p);
-        assert_int_equal(s.count, 1 + 3 * 6);
+        assert_int_equal(s.count, 3 + 3 * 8);
         assert_non_null(series_set_find(&s, "power_w"));
         assert_non_null(series_set_find(&s, "c.voltage_v"));
+        free(p);
+}
+
+static void test_energies_of_power(void **state) {
+        static const uint8_t rows[][2] = { { 0, Q_POWER }, { 0, Q_ENERGY_EXPORT }, { 1, Q_POWER }, { 2, Q_VOLTAGE } };
+        struct profile *p = profile_with(4, rows, 3);
+        const struct series *import;
+        struct series_set s;
+
+        (void) state;
+        series_set_init(&s, &tuyamcu_protocol, p);
+        assert_int_equal(series_set_find(&s, "energy_export_kwh")->source, SOURCE_MEASURED);
+        assert_null(series_set_find(&s, "energy_import_kwh"));
+        import = series_set_find(&s, "a.energy_import_kwh");
+        assert_int_equal(import->source, SOURCE_INTEGRATED);
+        assert_int_equal(series_set_find(&s, "a.energy_export_kwh")->source, SOURCE_INTEGRATED);
+        assert_null(series_set_find(&s, "b.energy_import_kwh"));
+        /* What no profile lists does not take its place. */
+        apply(&s, 1, 1, Q_ENERGY_IMPORT, 5);
+        assert_false(import->known);
+        assert_int_equal(import->source, SOURCE_INTEGRATED);
         free(p);
 }
 
@@ -213,6 +234,7 @@ int main(void) {
                 cmocka_unit_test(test_channels_have_their_own_keys),
                 cmocka_unit_test(test_what_a_layout_may_bring),
                 cmocka_unit_test(test_blocks_fill_three_channels),
+                cmocka_unit_test(test_energies_of_power),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_unknown_meter_has_no_series),
                 cmocka_unit_test(test_frame_log_keeps_the_newest),

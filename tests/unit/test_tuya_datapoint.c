@@ -164,17 +164,37 @@ static void test_wrapped_power(void **state) {
         assert_int_equal(v, 42949653300);
 }
 
-static void test_increments_have_no_reading(void **state) {
-        struct profile_datapoint row = { .id = 17, .quantity = Q_ENERGY_IMPORT, .scale_num = 1000, .scale_den = 1,
-                                         .is_increment = true };
+/* A register beside it, of the same channel, is the truth. */
+static void test_increments_count_where_no_register_is(void **state) {
+        static const struct profile_datapoint increment = { .id = 17, .quantity = Q_ENERGY_IMPORT, .scale_num = 1000,
+                                                            .scale_den = 1, .is_increment = true };
+        struct tuya_datapoint d = { .id = 17, .type = DATAPOINT_VALUE, .numeric = true, .number = 5 };
+        struct profile *p = calloc(1, sizeof *p + 2 * sizeof p->datapoints[0]);
         struct tuya_directions dir = { 0 };
-        int64_t v;
+        struct report report = { 0 };
 
         (void) state;
-        assert_int_equal(map_number(row, &dir, 5, &v), 0);
-        row.is_increment = false;
-        assert_int_equal(map_number(row, &dir, 5, &v), 1);
-        assert_int_equal(v, 5000);
+        assert_non_null(p);
+        p->n_channels = 2;
+        p->n_datapoints = 2;
+        p->datapoints[0] = (struct profile_datapoint) { .id = 1, .quantity = Q_ENERGY_IMPORT, .channel = 1,
+                                                        .scale_num = 10000, .scale_den = 1 };
+        p->datapoints[1] = increment;
+        assert_int_equal(tuya_datapoint_map(p, &dir, &d, &report), 1);
+        assert_int_equal(report.readings[0].value, 5000);
+        assert_true(report.readings[0].is_increment);
+        assert_int_equal(report.readings[0].wrap, 0);
+        p->datapoints[0].channel = 0;
+        assert_int_equal(tuya_datapoint_map(p, &dir, &d, &report), 0);
+        d.id = 1;
+        assert_int_equal(tuya_datapoint_map(p, &dir, &d, &report), 1);
+        assert_int_equal(report.readings[0].value, 50000);
+        assert_false(report.readings[0].is_increment);
+        assert_int_equal(report.readings[0].wrap, (INT64_C(1) << 32) * 10000);
+        p->datapoints[0].scale_num = INT64_MAX / 5;
+        assert_int_equal(tuya_datapoint_map(p, &dir, &d, &report), 1);
+        assert_int_equal(report.readings[0].wrap, 0);
+        free(p);
 }
 
 static void test_rows_without_quantity_have_no_reading(void **state) {
@@ -228,7 +248,7 @@ int main(void) {
                 cmocka_unit_test(test_scale_is_exact_and_rounds),
                 cmocka_unit_test(test_sign_and_direction),
                 cmocka_unit_test(test_wrapped_power),
-                cmocka_unit_test(test_increments_have_no_reading),
+                cmocka_unit_test(test_increments_count_where_no_register_is),
                 cmocka_unit_test(test_rows_without_quantity_have_no_reading),
                 cmocka_unit_test(test_written_units_read_back),
                 cmocka_unit_test(test_table_counts_changes_and_overflow),

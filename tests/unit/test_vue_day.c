@@ -98,7 +98,7 @@ static void take_energy(struct day *d, struct line *l, const struct reading *r, 
         };
         int64_t total = l->total;
 
-        if (!counter_is_accepted(counter_take(&l->counter, &limits, d->now_ms, r->value, r->step, &total)))
+        if (!counter_is_accepted(counter_take(&l->counter, &limits, d->now_ms, r->value, r->step, r->wrap, &total)))
                 return;
         assert_true(expected);
         assert_int_equal(total, ledger_mwh);

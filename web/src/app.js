@@ -111,8 +111,9 @@ async function poll() {
   clearTimeout(page.timer);
   try {
     if (!page.quantities || page.lost) await askService();
-    const { meters } = await ask("api/v1/meters");
+    const [{ meters }, health] = await Promise.all([ask("api/v1/meters"), ask("healthz")]);
     reached();
+    showHistoryError(health.history === "failing" ? (await ask("api/v1")).history.error : null);
     showMeters(meters);
     await Promise.all([...page.cards.values()].flatMap((card) => [showDatapoints(card), showDetails(card)]));
   } catch (error) {
@@ -131,6 +132,12 @@ function reached() {
   $("alert").hidden = true;
   $("connection").dataset.state = "live";
   setText($("connection"), "live");
+}
+
+/* Live values go on without a history, so it is easily missed. */
+function showHistoryError(text) {
+  setText($("history-error"), text ? `Nothing is kept on disk: ${text}` : "");
+  $("history-error").hidden = !text;
 }
 
 function unreachable(error) {

@@ -1,0 +1,256 @@
+/* GET /api/v1/meters/{id}/energy: what came from the grid and went there, hour by hour or year by year. */
+#include "api/handlers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/energy_statistics.h"
+#include "api/energy_text.h"
+#include "api/table.h"
+#include "api/view.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/time_text.h"
+
+#define ROWS_MAX 11000
+#define HOUR_S 3600
+#define SYNC_MS 5000          /* more than a checkpoint takes to be on the disk */
+
+enum format { FORMAT_JSON, FORMAT_CSV, FORMAT_STATISTICS, FORMATS };
+static const char *const formats[FORMATS] = { "json", "csv", "ha-statistics" };
+
+/* How many periods an answer has when from is not given. */
+static const unsigned default_rows[PERIODS] = {
+        [PERIOD_HOUR] = 24, [PERIOD_DAY] = 30, [PERIOD_WEEK] = 12, [PERIOD_MONTH] = 12, [PERIOD_YEAR] = 5,
+};
+
+struct asked {
+        const struct app *app;
+        const struct meter *meter;
+        const struct request *request;
+        struct reply *reply;
+        enum format format;
+        enum energy_period period;
+        char channel[ENERGY_CHANNEL_MAX + 1];
+        int64_t now_ms, from_s, to_s;
+};
+
+/* All of these return false with the reply filled. */
+
+static bool fail(const struct asked *a, const char *name, const char *form) {
+        reply_problem(a->reply, 400, name, "%s: expected %s", name, form);
+        return false;
+}
+
+static bool read_format(struct asked *a) {
+        const char *text = request_query(a->request, "format");
+
+        while (text && a->format < FORMATS && strcmp(formats[a->format], text) != 0)
+                a->format++;
+        return a->format < FORMATS || fail(a, "format", "json, csv or ha-statistics");
+}
+
+static bool read_period(struct asked *a) {
+        const char *text = request_query(a->request, "period");
+
+        if (!text)
+                text = period_names[a->format == FORMAT_STATISTICS ? PERIOD_HOUR : PERIOD_DAY];
+        a->period = period_find(text);
+        if (a->period == PERIODS)
+                return fail(a, "period", "hour, day, week, month or year");
+        return a->format != FORMAT_STATISTICS || a->period == PERIOD_HOUR ||
+               fail(a, "period", "hour, the period of Home Assistant's statistics");
+}
+
+/* A channel that is there now, or was and is in the history still. */
+static bool has_channel(const struct asked *a, const char *name) {
+        const struct series_set *set = meter_series(a->meter);
+        const char *id = meter_config(a->meter)->id;
+        const struct schema *s;
+        size_t len = strlen(name);
+        unsigned slot;
+
+        for (unsigned i = 1; i < set->n_channels; i++)
+                if (strcmp(set->channels[i], name) == 0)
+                        return true;
+        for (unsigned i = 0; (s = history_schema(a->app->history, id, i, &slot)); i++)
+                for (unsigned k = 0; k < s->n_columns; k++)
+                        if (strncmp(s->columns[k].key, name, len) == 0 && s->columns[k].key[len] == '.')
+                                return true;
+        return false;
+}
+
+static bool read_channel(struct asked *a) {
+        const char *text = request_query(a->request, "channel");
+        const struct series_set *set = meter_series(a->meter);
+        struct name_list names = { .len = 0 };
+
+        if (!text)
+                return true;
+        if (text[0] && strlen(text) <= ENERGY_CHANNEL_MAX && has_channel(a, text)) {
+                strcpy(a->channel, text);
+                return true;
+        }
+        for (unsigned i = 1; i < set->n_channels; i++)
+                name_list_add(&names, set->channels[i]);
+        reply_problem(a->reply, 400, "channel", "%s has no channel \"%.40s\"; it has %s", meter_config(a->meter)->id,
+                      text, names.len > 0 ? names.text : "none");
+        return false;
+}
+
+static bool read_time(const struct asked *a, const char *name, int64_t *ret_ms) {
+        const char *text = request_query(a->request, name);
+
+        return !text || time_text_point(text, a->now_ms, ret_ms) >= 0 || fail(a, name, TIME_TEXT_POINT_FORM);
+}
+
+/* Home Assistant counts hours of UTC, whatever the zone. */
+static int64_t start_of(const struct asked *a, int64_t s) {
+        return a->format == FORMAT_STATISTICS ? s - s % HOUR_S : period_start(a->period, s);
+}
+
+static int64_t end_of(const struct asked *a, int64_t s) {
+        int64_t start = start_of(a, s);
+
+        if (start == s)
+                return s;
+        return a->format == FORMAT_STATISTICS ? start + HOUR_S : period_next(a->period, s);
+}
+
+static int64_t default_start(const struct asked *a, int64_t to_s) {
+        unsigned n = default_rows[a->period] - 1;
+
+        if (a->format == FORMAT_STATISTICS)
+                return start_of(a, to_s - 1) - (int64_t) n * HOUR_S;
+        return period_back(a->period, to_s - 1, n);
+}
+
+/* Whole periods around what was asked for. What is to come is left out. */
+static bool read_range(struct asked *a) {
+        int64_t from_ms = INT64_MIN, to_ms = a->now_ms;
+
+        if (!read_time(a, "from", &from_ms) || !read_time(a, "to", &to_ms))
+                return false;
+        if (from_ms >= to_ms) {
+                reply_problem(a->reply, 400, "from", "from must lie before to");
+                return false;
+        }
+        if (to_ms > a->now_ms)
+                to_ms = a->now_ms;
+        a->to_s = (to_ms + 999) / 1000;
+        a->from_s = from_ms == INT64_MIN ? default_start(a, a->to_s) : start_of(a, from_ms / 1000);
+        a->to_s = end_of(a, a->to_s);
+        if (a->to_s < a->from_s)
+                a->to_s = a->from_s;
+        return true;
+}
+
+static bool check_rows(const struct asked *a) {
+        uint64_t n = period_count(a->period, a->from_s, a->to_s);
+
+        if (n <= ROWS_MAX)
+                return true;
+        reply_problem(a->reply, 400, "period", "this gives %llu rows and %d are the most; ask for a longer period or "
+                      "a shorter time", (unsigned long long) n, ROWS_MAX);
+        return false;
+}
+
+/* ---- the answer ---- */
+
+static int produce_text(void *state, struct buffer *out) {
+        return energy_text_next(state, out);
+}
+
+static void free_text(void *state) {
+        energy_text_free(state);
+}
+
+static int produce_statistics(void *state, struct buffer *out) {
+        return energy_statistics_next(state, out);
+}
+
+static void free_statistics(void *state) {
+        energy_statistics_free(state);
+}
+
+/* What localtime goes by: the configuration's zone, else TZ, else the system's link into the database. */
+static const char *zone_name(const struct app *app, char *buf, size_t size) {
+        const char *tz = getenv("TZ");
+        ssize_t n;
+        char *name;
+
+        if (app->config->site.timezone)
+                return app->config->site.timezone;
+        if (tz)
+                return view_text_or_null(tz + (tz[0] == ':'));
+        n = readlink("/etc/localtime", buf, size - 1);
+        if (n < 0)
+                return NULL;
+        buf[n] = 0;
+        name = strstr(buf, "/zoneinfo/");
+        return name ? name + strlen("/zoneinfo/") : NULL;
+}
+
+static int answer_text(const struct asked *a) {
+        const struct energy_spec spec = {
+                .meter = meter_config(a->meter)->id, .channel = a->channel, .period = a->period, .from_s = a->from_s,
+                .to_s = a->to_s, .now = a->now_ms / TICK_MS, .n_tariffs = a->app->config->n_tariffs,
+                .tariffs = a->app->config->tariffs,
+        };
+        struct energy_text *text;
+        char link[256];
+        int r;
+
+        r = energy_text_new(a->app->history, &spec, zone_name(a->app, link, sizeof link), a->format == FORMAT_CSV,
+                            &text);
+        if (r < 0)
+                return r;
+        a->reply->content_type = table_content_types[a->format == FORMAT_CSV ? TABLE_CSV : TABLE_JSON];
+        a->reply->produce = produce_text;
+        a->reply->free_state = free_text;
+        a->reply->state = text;
+        return 0;
+}
+
+/* An hour is told when it is over and its rows cannot be lost any more. */
+static int answer_statistics(const struct asked *a) {
+        int64_t settled_s = (a->now_ms - a->app->config->history.flush_ms - SYNC_MS) / 1000;
+        struct energy_statistics_spec spec = {
+                .meter = meter_config(a->meter)->id, .channel = a->channel, .from = a->from_s * TICKS_PER_S,
+                .to = a->to_s * TICKS_PER_S, .now = a->now_ms / TICK_MS,
+        };
+        struct energy_statistics *statistics;
+        int r;
+
+        settled_s -= settled_s % HOUR_S;
+        if (spec.to > settled_s * TICKS_PER_S)
+                spec.to = settled_s * TICKS_PER_S;
+        if (spec.to < spec.from)
+                spec.to = spec.from;
+        r = energy_statistics_new(a->app->history, &spec, &statistics);
+        if (r < 0)
+                return r;
+        a->reply->produce = produce_statistics;
+        a->reply->free_state = free_statistics;
+        a->reply->state = statistics;
+        return 0;
+}
+
+int api_energy(void *userdata, const struct request *request, struct reply *reply) {
+        const struct app *app = userdata;
+        struct asked a = {
+                .app = app, .meter = view_find_meter(app, request, reply), .request = request, .reply = reply,
+        };
+        uint64_t boot_ms = view_now();
+
+        if (!a.meter || !view_has_history(app, reply))
+                return 0;
+        if (!clock_to_utc_ms(boot_ms, &a.now_ms))
+                return reply_problem(reply, 503, NULL, "the time is not known yet: this host's clock was not set");
+        if (!read_format(&a) || !read_period(&a) || !read_channel(&a) || !read_range(&a) || !check_rows(&a))
+                return 0;
+        return a.format == FORMAT_STATISTICS ? answer_statistics(&a) : answer_text(&a);
+}
