@@ -31,6 +31,13 @@ static inline uint8_t *varint_put(uint8_t *p, uint64_t v) {
 static inline bool varint_get(const uint8_t **p, const uint8_t *end, uint64_t *ret) {
         uint64_t v = 0;
 
+        /* Nearly all are of one or two bytes, and a query reads many. */
+        if (end - *p >= 2 && ((*p)[0] & (*p)[1] & 0x80) == 0) {
+                unsigned low = *(*p)++;
+
+                *ret = low < 0x80 ? low : (low & 0x7f) | (uint64_t) *(*p)++ << 7;
+                return true;
+        }
         for (unsigned shift = 0; shift < 7 * VARINT_MAX && *p < end; shift += 7) {
                 uint8_t byte = *(*p)++;
 
