@@ -24,45 +24,20 @@ enum energy_period period_find(const char *name) {
         return p;
 }
 
-static int64_t floor_divide(int64_t a, int64_t b) {
-        return a / b - (a % b < 0);
-}
-
-/* Seconds that local clocks are ahead of UTC. */
-static int64_t offset_at(int64_t utc_s) {
-        time_t t = (time_t) utc_s;
-        struct tm tm;
-
-        return localtime_r(&t, &tm) ? tm.tm_gmtoff : 0;
-}
-
 /* ---- hours: they begin where clocks show a full one, and where clocks are set ---- */
 
-/* The moment in (before, after] at which clocks are set; they are within an hour. */
-static int64_t jump_between(int64_t before, int64_t after) {
-        int64_t offset = offset_at(before);
-
-        while (after - before > 1) {
-                int64_t middle = before + (after - before) / 2;
-
-                if (offset_at(middle) == offset)
-                        before = middle;
-                else
-                        after = middle;
-        }
-        return after;
-}
-
 static int64_t hour_start(int64_t utc_s) {
-        int64_t offset = offset_at(utc_s), start = floor_divide(utc_s + offset, HOUR_S) * HOUR_S - offset;
+        int64_t offset = calendar_offset(utc_s);
+        int64_t start = calendar_floor_divide(utc_s + offset, HOUR_S) * HOUR_S - offset;
 
-        return offset_at(start) == offset ? start : jump_between(start, utc_s);
+        return calendar_offset(start) == offset ? start : calendar_jump(start, utc_s);
 }
 
 static int64_t hour_next(int64_t utc_s) {
-        int64_t offset = offset_at(utc_s), next = (floor_divide(utc_s + offset, HOUR_S) + 1) * HOUR_S - offset;
+        int64_t offset = calendar_offset(utc_s);
+        int64_t next = (calendar_floor_divide(utc_s + offset, HOUR_S) + 1) * HOUR_S - offset;
 
-        return offset_at(next) == offset ? next : jump_between(utc_s, next);
+        return calendar_offset(next) == offset ? next : calendar_jump(utc_s, next);
 }
 
 /* ---- the others have numbers ---- */
@@ -72,11 +47,11 @@ static int64_t index_of(enum energy_period period, int64_t utc_s) {
 
         switch (period) {
         case PERIOD_WEEK:
-                return floor_divide(day - FIRST_MONDAY, 7);
+                return calendar_floor_divide(day - FIRST_MONDAY, 7);
         case PERIOD_MONTH:
                 return calendar_month(day);
         case PERIOD_YEAR:
-                return floor_divide(calendar_month(day), 12);
+                return calendar_floor_divide(calendar_month(day), 12);
         default:
                 return day;
         }
@@ -120,7 +95,7 @@ uint64_t period_count(enum energy_period period, int64_t from_s, int64_t to_s) {
 /* ---- clocks ---- */
 
 static int64_t unit_at(int64_t utc_s) {
-        int64_t offset = offset_at(utc_s);
+        int64_t offset = calendar_offset(utc_s);
 
         return offset % QUARTER_S == 0 ? QUARTER_S : offset % 60 == 0 ? 60 : 1;
 }
@@ -145,9 +120,9 @@ void period_clock(int64_t utc_s, unsigned *ret_weekday, unsigned *ret_minute) {
 }
 
 void period_format(int64_t utc_ms, char *buf) {
-        time_t t = (time_t) floor_divide(utc_ms, 1000);
+        time_t t = (time_t) calendar_floor_divide(utc_ms, 1000);
         int ms = (int) (utc_ms - (int64_t) t * 1000);
-        int offset = (int) offset_at(t), minutes = (offset < 0 ? -offset : offset) / 60;
+        int offset = (int) calendar_offset(t), minutes = (offset < 0 ? -offset : offset) / 60;
         time_t shown = offset % 60 == 0 ? t + offset : t;
         struct tm tm = { 0 };
         size_t len;
