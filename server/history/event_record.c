@@ -26,7 +26,6 @@
 #define MAJOR 1
 #define MINOR 0
 #define BYTE_ORDER_MARK 0x01020304u
-#define GENERATION_END (UINT64_C(1) << 56)
 
 enum { AT_MAGIC = 0, AT_CRC = 4, AT_NUMBER = 8, AT_TIME = 16, AT_VALUE = 24, AT_PREVIOUS = 32, AT_FRAME = 40,
        AT_REPEATS = 48, AT_KIND = 52, AT_FLAGS = 53, AT_DECIMALS = 54, AT_METER = 56, AT_SERIES = 88, AT_TEXT = 128 };
@@ -148,7 +147,7 @@ enum events_verdict events_header_read(const uint8_t *record, struct events_head
         if (get_le32(record + AT_HEADER_CRC) != crc32c(record, AT_HEADER_CRC))
                 return EVENTS_DAMAGED;
         if (get_le32(record + AT_BYTES) != EVENT_RECORD_BYTES || get_le32(record + AT_COUNT) != EVENTS_MAX ||
-            h.generation >= GENERATION_END || h.next >= EVENT_NUMBER_END)
+            h.next >= EVENT_NUMBER_END)
                 return EVENTS_UNKNOWN;
         *ret = h;
         return EVENTS_GOOD;

@@ -96,7 +96,7 @@ static int read_headers(struct events_file *f) {
                         verdicts[i] = (int) events_header_read(record, &headers[i]);
         }
         if (verdicts[0] == EVENTS_GOOD && verdicts[1] == EVENTS_GOOD)
-                newest = headers[1].generation > headers[0].generation;
+                newest = (int64_t) (headers[1].generation - headers[0].generation) > 0;     /* it may go round */
         else if (verdicts[0] == EVENTS_GOOD || verdicts[1] == EVENTS_GOOD)
                 newest = verdicts[1] == EVENTS_GOOD;
         else

@@ -25,6 +25,7 @@
 #define DAY_MS (24 * HOUR_MS)
 #define HOLD_MS 35000
 #define POLL_MS 10000
+#define DAYS 16
 #define FAULTS 24
 #define HOURS_MAX 2000
 
@@ -316,12 +317,14 @@ static void known_flow(const struct month *m, int64_t ret_mwh[SIDES]) {
                 ret_mwh[side] = sums[side] / HOUR_MS;
 }
 
-static void assert_close(int64_t found, int64_t expected, const char *what) {
+/* Within 0.1 % of half a month; a shorter life has as many outages, and at the end of each a guess how long a value
+ * still held. */
+static void assert_close(const struct month *m, int64_t found, int64_t expected, const char *what) {
         int64_t error = found > expected ? found - expected : expected - found;
 
         print_message("# %s: %lld mWh, the ledger has %lld, %lld millionths apart\n", what, (long long) found,
                       (long long) expected, (long long) (expected > 0 ? error * 1000000 / expected : 0));
-        assert_true(error * 1000 <= expected);
+        assert_true(error * 1000 * (m->end_ms / DAY_MS) <= expected * DAYS);
 }
 
 /* ---- what everybody shows ---- */
@@ -483,15 +486,15 @@ static void check_half(const char *begin_at, int64_t begin_ms) {
         static struct month m;
         int64_t known[SIDES], registers[SIDES], none[SIDES] = { 0 };
 
-        begin(&m, begin_ms, given ? (unsigned) strtoul(given, NULL, 0) : 16);
+        begin(&m, begin_ms, given ? (unsigned) strtoul(given, NULL, 0) : DAYS);
         for (unsigned side = 0; side < SIDES; side++)
                 registers[side] = -m.register_base[side];
         live_through(&m);
         settle(&m);
         known_flow(&m, known);
         print_message("# from %s on: %zu reports, %u restarts\n", begin_at, m.n_kept, m.n_restarts);
-        assert_close(values_bench_value(&m.b, PLUG, Q_ENERGY_IMPORT), known[IMPORT], "integrated import");
-        assert_close(values_bench_value(&m.b, PLUG, Q_ENERGY_EXPORT), known[EXPORT], "integrated export");
+        assert_close(&m, values_bench_value(&m.b, PLUG, Q_ENERGY_IMPORT), known[IMPORT], "integrated import");
+        assert_close(&m, values_bench_value(&m.b, PLUG, Q_ENERGY_EXPORT), known[EXPORT], "integrated export");
         assert_int_equal(values_bench_value(&m.b, HOUSE, Q_ENERGY_IMPORT), m.lives[IMPORT] + register_of(&m, IMPORT));
         assert_int_equal(values_bench_value(&m.b, HOUSE, Q_ENERGY_EXPORT), m.lives[EXPORT] + register_of(&m, EXPORT));
         assert_true(m.lives[IMPORT] > 0);
