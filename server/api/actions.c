@@ -2,21 +2,8 @@
 #include "api/handlers.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "api/view.h"
-
-/* ACTION_COUNT when there is none of that name; the reply says which there are. */
-static enum session_action find_action(const char *name, struct reply *reply) {
-        struct name_list names = { 0 };
-        unsigned a = 0;
-
-        while (a < ACTION_COUNT && strcmp(session_action_names[a], name) != 0)
-                name_list_add(&names, session_action_names[a++]);
-        if (a == ACTION_COUNT)
-                reply_problem(reply, 404, NULL, "no action \"%.64s\"; there is %s", name, names.text);
-        return (enum session_action) a;
-}
 
 static void answer_accepted(const struct meter *m, enum session_action action, struct reply *reply) {
         struct json_writer w;
@@ -43,20 +30,12 @@ static int explain(const struct meter *m, enum session_action action, int r, str
 }
 
 int api_action(void *userdata, const struct request *request, struct reply *reply) {
-        enum session_action action;
-        struct meter *m;
+        struct meter *m = view_find_meter(userdata, request, reply);
+        enum session_action action = (enum session_action) request_choice(request, "action");
         int r;
 
-        if (!view_may_control(request, NULL, reply))
-                return 0;
-        m = view_find_meter(userdata, request, reply);
         if (!m)
                 return 0;
-        action = find_action(request->args[1], reply);
-        if (action == ACTION_COUNT)
-                return 0;
-        if (request->has_body)
-                return reply_problem(reply, 415, NULL, "an action takes no body");
         r = meter_act(m, action);
         if (r < 0)
                 return explain(m, action, r, reply);

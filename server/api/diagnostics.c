@@ -230,19 +230,6 @@ static void put_latency(struct json_writer *w, const struct session *s) {
         json_object_end(w);
 }
 
-/* Secrets are shown to those who may control, and only when they ask for them: an answer is easily passed on to
- * somebody who helps. False: the reply is a problem. */
-static bool choose_secrets(const struct request *request, struct reply *reply, bool *ret_show) {
-        const char *text = request_query(request, "secrets");
-
-        *ret_show = text && strcmp(text, "show") == 0;
-        if (text && !*ret_show && strcmp(text, "mask") != 0) {
-                reply_problem(reply, 400, "secrets", "expected show or mask");
-                return false;
-        }
-        return !*ret_show || view_may_control(request, "secrets", reply);
-}
-
 static void put_diagnostics(struct json_writer *w, const struct meter *m, bool show_secrets) {
         uint64_t now_ms = view_now();
 
@@ -263,12 +250,23 @@ static void put_diagnostics(struct json_writer *w, const struct meter *m, bool s
         json_object_end(w);
 }
 
+enum secrets { SECRETS_MASK, SECRETS_SHOW, SECRETS };
+static const char *const secrets[SECRETS] = { "mask", "show" };
+
+/* Secrets are shown to those who may control, and only when they ask for them: an answer is easily passed on to
+ * somebody who helps. */
+const struct parameter api_diagnostics_parameters[] = {
+        { .name = "secrets", .type = PARAMETER_CHOICE, .choices = secrets, .n_choices = SECRETS, .fallback = "mask",
+          .description = "show needs a token that may control: secrets of the meter are then told instead of masked." },
+        { .name = NULL },
+};
+
 int api_diagnostics(void *userdata, const struct request *request, struct reply *reply) {
         const struct meter *m = view_find_meter(userdata, request, reply);
+        bool show_secrets = request_choice(request, "secrets") == SECRETS_SHOW;
         struct json_writer w;
-        bool show_secrets;
 
-        if (!m || !choose_secrets(request, reply, &show_secrets))
+        if (!m || (show_secrets && !request_may_control(request, "secrets", reply)))
                 return 0;
         if (show_secrets)
                 reply->cache_control = "no-store";

@@ -13,7 +13,6 @@
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/time_text.h"
 
 #define ROWS_MAX 11000
 #define HOUR_S 3600
@@ -21,6 +20,23 @@
 
 enum format { FORMAT_JSON, FORMAT_CSV, FORMAT_STATISTICS, FORMATS };
 static const char *const formats[FORMATS] = { "json", "csv", "ha-statistics" };
+
+const struct parameter api_energy_parameters[] = {
+        { .name = "period", .type = PARAMETER_CHOICE, .choices = period_names, .n_choices = PERIODS,
+          .example = "month",
+          .description = "What a row covers, in the site's time zone. Without it: day, and hour for ha-statistics, which "
+                         "knows no other." },
+        { .name = "from", .type = PARAMETER_TIME, .example = "-30d",
+          .description = "Begin; the whole period around it is told. Without it: 24 hours, 30 days, 12 weeks, 12 months "
+                         "or 5 years before to." },
+        { .name = "to", .type = PARAMETER_TIME, .fallback = "now", .example = "now",
+          .description = "End; the whole period around it is told, as far as it has come." },
+        { .name = "format", .type = PARAMETER_CHOICE, .choices = formats, .n_choices = FORMATS, .fallback = "json",
+          .description = "ha-statistics is what Home Assistant's recorder.import_statistics takes." },
+        { .name = "channel", .type = PARAMETER_NAME, .max = ENERGY_CHANNEL_MAX, .example = "l1",
+          .description = "One channel of the meter. Without it: the meter's own energy." },
+        { .name = NULL },
+};
 
 /* How many periods an answer has when from is not given. */
 static const unsigned default_rows[PERIODS] = {
@@ -40,29 +56,15 @@ struct asked {
 
 /* All of these return false with the reply filled. */
 
-static bool fail(const struct asked *a, const char *name, const char *form) {
-        reply_problem(a->reply, 400, name, "%s: expected %s", name, form);
-        return false;
-}
-
-static bool read_format(struct asked *a) {
-        const char *text = request_query(a->request, "format");
-
-        while (text && a->format < FORMATS && strcmp(formats[a->format], text) != 0)
-                a->format++;
-        return a->format < FORMATS || fail(a, "format", "json, csv or ha-statistics");
-}
-
 static bool read_period(struct asked *a) {
-        const char *text = request_query(a->request, "period");
+        int period = request_choice(a->request, "period");
 
-        if (!text)
-                text = period_names[a->format == FORMAT_STATISTICS ? PERIOD_HOUR : PERIOD_DAY];
-        a->period = period_find(text);
-        if (a->period == PERIODS)
-                return fail(a, "period", "hour, day, week, month or year");
-        return a->format != FORMAT_STATISTICS || a->period == PERIOD_HOUR ||
-               fail(a, "period", "hour, the period of Home Assistant's statistics");
+        a->period = period >= 0 ? (enum energy_period) period
+                  : a->format == FORMAT_STATISTICS ? PERIOD_HOUR : PERIOD_DAY;
+        if (a->format != FORMAT_STATISTICS || a->period == PERIOD_HOUR)
+                return true;
+        reply_problem(a->reply, 400, "period", "period: expected hour, the period of Home Assistant's statistics");
+        return false;
 }
 
 /* A channel that is there now, or was and is in the history still. */
@@ -84,13 +86,13 @@ static bool has_channel(const struct asked *a, const char *name) {
 }
 
 static bool read_channel(struct asked *a) {
-        const char *text = request_query(a->request, "channel");
+        const char *text = request_text(a->request, "channel");
         const struct series_set *set = meter_series(a->meter);
         struct name_list names = { .len = 0 };
 
         if (!text)
                 return true;
-        if (text[0] && strlen(text) <= ENERGY_CHANNEL_MAX && has_channel(a, text)) {
+        if (has_channel(a, text)) {
                 strcpy(a->channel, text);
                 return true;
         }
@@ -99,12 +101,6 @@ static bool read_channel(struct asked *a) {
         reply_problem(a->reply, 400, "channel", "%s has no channel \"%.40s\"; it has %s", meter_config(a->meter)->id,
                       text, names.len > 0 ? names.text : "none");
         return false;
-}
-
-static bool read_time(const struct asked *a, const char *name, int64_t *ret_ms) {
-        const char *text = request_query(a->request, name);
-
-        return !text || time_text_point(text, a->now_ms, ret_ms) >= 0 || fail(a, name, TIME_TEXT_POINT_FORM);
 }
 
 /* Home Assistant counts hours of UTC, whatever the zone. */
@@ -132,8 +128,8 @@ static int64_t default_start(const struct asked *a, int64_t to_s) {
 static bool read_range(struct asked *a) {
         int64_t from_ms = INT64_MIN, to_ms = a->now_ms;
 
-        if (!read_time(a, "from", &from_ms) || !read_time(a, "to", &to_ms))
-                return false;
+        request_time(a->request, "from", a->now_ms, &from_ms);
+        request_time(a->request, "to", a->now_ms, &to_ms);
         if (from_ms >= to_ms) {
                 reply_problem(a->reply, 400, "from", "from must lie before to");
                 return false;
@@ -250,7 +246,8 @@ int api_energy(void *userdata, const struct request *request, struct reply *repl
                 return 0;
         if (!clock_to_utc_ms(boot_ms, &a.now_ms))
                 return reply_problem(reply, 503, NULL, "the time is not known yet: this host's clock was not set");
-        if (!read_format(&a) || !read_period(&a) || !read_channel(&a) || !read_range(&a) || !check_rows(&a))
+        a.format = (enum format) request_choice(request, "format");
+        if (!read_period(&a) || !read_channel(&a) || !read_range(&a) || !check_rows(&a))
                 return 0;
         return a.format == FORMAT_STATISTICS ? answer_statistics(&a) : answer_text(&a);
 }

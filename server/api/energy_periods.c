@@ -16,14 +16,6 @@ const char *const period_names[PERIODS] = {
         [PERIOD_YEAR] = "year",
 };
 
-enum energy_period period_find(const char *name) {
-        enum energy_period p = 0;
-
-        while (p < PERIODS && strcmp(period_names[p], name) != 0)
-                p++;
-        return p;
-}
-
 /* ---- hours: they begin where clocks show a full one, and where clocks are set ---- */
 
 static int64_t hour_start(int64_t utc_s) {

@@ -8,9 +8,6 @@
 enum energy_period { PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_YEAR, PERIODS };
 extern const char *const period_names[PERIODS];
 
-/* PERIODS when there is none of that name. */
-enum energy_period period_find(const char *name);
-
 /* The beginning of the period that a moment lies in, of the one after it, and of the n-th before it. */
 int64_t period_start(enum energy_period period, int64_t utc_s);
 int64_t period_next(enum energy_period period, int64_t utc_s);

@@ -10,9 +10,8 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 
-#define LIMIT_DEFAULT 100
-#define LIMIT_MAX     1000
-#define SENTENCE_MAX  512
+#define LIMIT_MAX    1000
+#define SENTENCE_MAX 512
 
 /* ---- words ---- */
 
@@ -154,28 +153,21 @@ static void put_event(struct json_writer *w, const struct app *app, const struct
         buffer_free(&sentence);
 }
 
-static bool read_number(const struct request *request, struct reply *reply, const char *name, const char *form,
-                        int64_t fallback, int64_t min, int64_t max, int64_t *ret) {
-        const char *text = request_query(request, name);
-
-        *ret = fallback;
-        if (!text || (decimal_parse(text, 0, ret) == 0 && *ret >= min && *ret <= max))
-                return true;
-        reply_problem(reply, 400, name, "%s: expected %s", name, form);
-        return false;
-}
+const struct parameter api_events_parameters[] = {
+        { .name = "after", .type = PARAMETER_CURSOR, .fallback = "0", .example = "41",
+          .description = "A cursor: only what came after it. 0: everything that is kept." },
+        { .name = "limit", .type = PARAMETER_INTEGER, .min = 1, .max = LIMIT_MAX, .fallback = "100", .example = "20",
+          .description = "Events at most." },
+        { .name = NULL },
+};
 
 int api_events(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
-        int64_t after, limit;
+        int64_t after = request_number(request, "after"), limit = request_number(request, "limit");
         struct json_writer w;
         struct event event;
         uint64_t next;
 
-        if (!read_number(request, reply, "after", "a cursor as an earlier answer gave it", 0, 0, INT64_MAX, &after) ||
-            !read_number(request, reply, "limit", "a whole number from 1 to 1000", LIMIT_DEFAULT, 1, LIMIT_MAX,
-                         &limit))
-                return 0;
         if (!app->events)
                 return reply_problem(reply, 503, NULL, "this gateway keeps no events");
         /* A cursor that was never given out is of other events, before these: none of these is known to its owner. */

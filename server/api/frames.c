@@ -1,8 +1,6 @@
 /* GET /api/v1/meters/{id}/frames: the last raw frames, for people (NDJSON) and for metergate decode (a capture). */
 #include "api/handlers.h"
 
-#include <string.h>
-
 #include "api/view.h"
 #include "base/clock.h"
 
@@ -72,22 +70,28 @@ static void put_capture(struct buffer *out, const struct meter *m) {
         }
 }
 
+enum format { FORMAT_NDJSON, FORMAT_CAPTURE, FORMATS };
+static const char *const formats[FORMATS] = { "ndjson", "capture" };
+
+const struct parameter api_frames_parameters[] = {
+        { .name = "format", .type = PARAMETER_CHOICE, .choices = formats, .n_choices = FORMATS, .fallback = "ndjson",
+          .description = "ndjson has a JSON object in each line; capture is a file that metergate decode reads." },
+        { .name = NULL },
+};
+
 int api_frames(void *userdata, const struct request *request, struct reply *reply) {
         const struct meter *m = view_find_meter(userdata, request, reply);
-        const char *format = request_query(request, "format");
 
         if (!m)
                 return 0;
         clock_update();
-        if (!format || strcmp(format, "ndjson") == 0) {
+        if (request_choice(request, "format") == FORMAT_NDJSON) {
                 reply->content_type = "application/x-ndjson";
                 put_ndjson(&reply->body, m);
-        } else if (strcmp(format, "capture") == 0) {
+        } else {
                 reply->content_type = "text/plain; charset=utf-8";
                 reply->disposition = "inline; filename=\"frames.hex\"";
                 put_capture(&reply->body, m);
-        } else {
-                return reply_problem(reply, 400, "format", "no format \"%.32s\"; there is ndjson, capture", format);
         }
         return view_finish(reply);
 }

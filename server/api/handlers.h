@@ -19,3 +19,12 @@ int api_history(void *userdata, const struct request *request, struct reply *rep
 int api_energy(void *userdata, const struct request *request, struct reply *reply);
 int api_samples(void *userdata, const struct request *request, struct reply *reply);
 int api_events(void *userdata, const struct request *request, struct reply *reply);
+
+/* What they take. */
+extern const struct parameter api_diagnostics_parameters[];
+extern const struct parameter api_energy_parameters[];
+extern const struct parameter api_events_parameters[];
+extern const struct parameter api_frames_parameters[];
+extern const struct parameter api_history_parameters[];
+extern const struct parameter api_home_assistant_parameters[];
+extern const struct parameter api_samples_parameters[];

@@ -9,13 +9,35 @@
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/decimal.h"
-#include "base/time_text.h"
-#include "base/units.h"
 
-#define DAY_MS  UINT64_C(86400000)
-#define YEAR_MS (366 * DAY_MS)
-#define STEP_FORM "auto, raw or a duration such as 10s, 5min, 1h or 1d"
+#define DAY_MS  86400000
+#define YEAR_MS (INT64_C(366) * DAY_MS)
+
+enum step_word { STEP_AUTO, STEP_RAW, STEP_WORDS };
+static const char *const step_words[STEP_WORDS] = { "auto", "raw" };
+
+const struct parameter api_history_parameters[] = {
+        { .name = "series", .type = PARAMETER_NAMES, .max = QUERY_SERIES_MAX, .example = "power_w,voltage_v",
+          .description = "Which series. Without it: all that the meter has (the first 16); those of earlier profiles "
+                         "by name." },
+        { .name = "from", .type = PARAMETER_TIME, .fallback = "-24h", .example = "-6h",
+          .description = "Begin, which belongs to the answer: now, a time before now, RFC 3339, or seconds since 1970." },
+        { .name = "to", .type = PARAMETER_TIME, .fallback = "now", .example = "now",
+          .description = "End, which does not belong to the answer." },
+        { .name = "step", .type = PARAMETER_DURATION, .choices = step_words, .n_choices = STEP_WORDS,
+          .min = TICK_MS, .max = YEAR_MS, .step = TICK_MS, .fallback = "auto", .example = "5min",
+          .description = "Length of a row. raw: the rows themselves; auto: the shortest round one that gives at most "
+                         "limit points." },
+        { .name = "agg", .type = PARAMETER_CHOICES, .choices = query_aggregate_names, .n_choices = QUERY_DELTA + 1,
+          .example = "avg,max",
+          .description = "What each step tells. Without it: avg, min and max of a gauge, last and delta of a counter." },
+        { .name = "limit", .type = PARAMETER_INTEGER, .min = 1, .max = QUERY_POINTS_MAX, .fallback = "1000",
+          .example = "500",
+          .description = "Points at most. Steps that give more are refused; raw rows end there." },
+        { .name = "format", .type = PARAMETER_CHOICE, .choices = table_format_names, .n_choices = TABLE_FORMATS,
+          .fallback = "json", .description = "Form of the answer; the columns are the same." },
+        { .name = NULL },
+};
 
 /* What an answer has when agg is not given: of a gauge what a chart draws, of a counter what people ask for. */
 #define GAUGE_DEFAULT   (1u << QUERY_AVG | 1u << QUERY_MIN | 1u << QUERY_MAX)
@@ -33,107 +55,50 @@ struct asked {
         int64_t now_ms;
 };
 
-static const char *parameter(const struct asked *a, const char *name, const char *fallback) {
-        const char *value = request_query(a->request, name);
-
-        return value ? value : fallback;
-}
-
 /* All of these return false with the reply filled. */
 
-static bool fail(const struct asked *a, const char *name, const char *form) {
-        reply_problem(a->reply, 400, name, "%s: expected %s", name, form);
-        return false;
-}
-
 /* Rows with times of at least from and below to: ticks within both, rounded up. */
-static bool read_time(const struct asked *a, const char *name, const char *fallback, int64_t *ret_tick) {
-        int64_t utc_ms;
+static int64_t read_time(const struct asked *a, const char *name) {
+        int64_t utc_ms = 0;
 
-        if (time_text_point(parameter(a, name, fallback), a->now_ms, &utc_ms) < 0)
-                return fail(a, name, TIME_TEXT_POINT_FORM);
-        *ret_tick = (utc_ms + TICK_MS - 1) / TICK_MS;
-        return true;
+        request_time(a->request, name, a->now_ms, &utc_ms);
+        return (utc_ms + TICK_MS - 1) / TICK_MS;
 }
 
 static bool read_range(struct asked *a) {
         struct query_spec *q = &a->spec.query;
 
-        if (!read_time(a, "from", "-24h", &q->from) || !read_time(a, "to", "now", &q->to))
-                return false;
+        q->from = read_time(a, "from");
+        q->to = read_time(a, "to");
         if (q->from < q->to)
                 return true;
         reply_problem(a->reply, 400, "from", "from must lie before to");
         return false;
 }
 
-static bool read_step(struct asked *a) {
-        const char *text = parameter(a, "step", "auto");
+static void read_step(struct asked *a) {
+        uint64_t ms = (uint64_t) request_number(a->request, "step");
         struct query_spec *q = &a->spec.query;
-        uint64_t ms;
 
-        if (strcmp(text, "auto") == 0) {
+        switch (request_choice(a->request, "step")) {
+        case STEP_AUTO:
                 q->step_kind = QUERY_STEP_TICKS;
                 q->auto_points = (unsigned) a->limit;
-                return true;
-        }
-        if (strcmp(text, "raw") == 0) {
+                break;
+        case STEP_RAW:
                 q->step_kind = QUERY_STEP_RAW;
-                return true;
+                break;
+        default:
+                q->step_kind = ms % DAY_MS == 0 ? QUERY_STEP_DAYS : QUERY_STEP_TICKS;
+                q->step = (int64_t) (ms % DAY_MS == 0 ? ms / DAY_MS : ms / TICK_MS);
         }
-        if (units_parse_duration_ms(text, &ms) < 0 || ms == 0)
-                return fail(a, "step", STEP_FORM);
-        if (ms % TICK_MS != 0 || ms > YEAR_MS)
-                return fail(a, "step", "a multiple of 100ms of at most 366d");
-        q->step_kind = ms % DAY_MS == 0 ? QUERY_STEP_DAYS : QUERY_STEP_TICKS;
-        q->step = (int64_t) (ms % DAY_MS == 0 ? ms / DAY_MS : ms / TICK_MS);
-        return true;
 }
 
-static bool read_limit(struct asked *a) {
-        int64_t limit;
-
-        if (decimal_parse(parameter(a, "limit", "1000"), 0, &limit) < 0 || limit < 1 || limit > QUERY_POINTS_MAX)
-                return fail(a, "limit", "a whole number from 1 to 11000");
-        a->limit = (uint64_t) limit;
-        return true;
-}
-
-static bool read_format(struct asked *a) {
-        a->spec.format = table_format_find(parameter(a, "format", "json"));
-        if (a->spec.format == TABLE_FORMATS)
-                return fail(a, "format", "json, csv, ndjson or openmetrics");
+static void read_format(struct asked *a) {
+        a->spec.format = (enum table_format) request_choice(a->request, "format");
         /* Only JSON can say that there is more; the others are not cut off unless somebody asks for it. */
-        if (a->spec.format == TABLE_JSON || request_query(a->request, "limit"))
+        if (a->spec.format == TABLE_JSON || request_given(a->request, "limit"))
                 a->spec.limit = a->limit;
-        return true;
-}
-
-/* The next item of a comma-separated list; false past the last. */
-static bool next_item(const char **rest, const char **ret, size_t *ret_len) {
-        if (!*rest)
-                return false;
-        *ret = *rest;
-        *ret_len = strcspn(*rest, ",");
-        *rest = (*rest)[*ret_len] ? *rest + *ret_len + 1 : NULL;
-        return true;
-}
-
-static bool read_aggregates(struct asked *a) {
-        const char *rest = request_query(a->request, "agg"), *item;
-        size_t len;
-
-        while (next_item(&rest, &item, &len)) {
-                unsigned k = 0;
-
-                while (k <= QUERY_DELTA && (strlen(query_aggregate_names[k]) != len ||
-                                            strncmp(query_aggregate_names[k], item, len) != 0))
-                        k++;
-                if (k > QUERY_DELTA)
-                        return fail(a, "agg", "avg, min, max, first, last, count or delta, with commas between");
-                a->aggregates |= 1u << k;
-        }
-        return true;
 }
 
 /* ---- series: those the meter has now, and those it had ---- */
@@ -263,12 +228,12 @@ static bool read_one_series(struct asked *a, const char *item, size_t len) {
 }
 
 static bool read_series(struct asked *a) {
-        const char *rest = request_query(a->request, "series"), *item;
+        const char *rest = request_text(a->request, "series"), *item;
         size_t len;
 
         if (!rest)
                 add_all_series(a);
-        while (next_item(&rest, &item, &len))
+        while (parameter_next_item(&rest, &item, &len))
                 if (!read_one_series(a, item, len))
                         return false;
         return true;
@@ -329,8 +294,11 @@ int api_history(void *userdata, const struct request *request, struct reply *rep
                 return reply_problem(reply, 503, NULL, "the time is not known yet: this host's clock was not set");
         a.meter_id = a.spec.query.meter = meter_config(a.meter)->id;
         a.spec.query.now = a.now_ms / TICK_MS;
-        if (!read_limit(&a) || !read_range(&a) || !read_step(&a) || !read_format(&a) || !read_aggregates(&a) ||
-            !read_series(&a))
+        a.limit = (uint64_t) request_number(request, "limit");
+        a.aggregates = request_choices(request, "agg");
+        read_step(&a);
+        read_format(&a);
+        if (!read_range(&a) || !read_series(&a))
                 return 0;
         return a.spec.query.n_series > 0 ? answer(&a) : answer_empty(&a);
 }

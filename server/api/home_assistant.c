@@ -2,13 +2,11 @@
 #include "api/handlers.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/view.h"
 #include "http/server.h"
 
-#define SCAN_INTERVAL_DEFAULT 10
 #define SCAN_INTERVAL_MAX 3600
 #define URL_MAX 256
 
@@ -34,76 +32,27 @@ static void put_quoted(struct buffer *out, const char *text) {
         buffer_putc(out, '"');
 }
 
-/* Length of a name, an IPv4 address or an IPv6 address in brackets; 0 when there is none. */
-static size_t host_length(const char *text) {
-        size_t len;
+const struct parameter api_home_assistant_parameters[] = {
+        { .name = "url", .type = PARAMETER_URL, .max = URL_MAX - 1, .example = "http://192.168.1.5:8730",
+          .description = "Where Home Assistant finds this gateway. Without it: the address that this request came to." },
+        { .name = "scan_interval", .type = PARAMETER_INTEGER, .min = 1, .max = SCAN_INTERVAL_MAX, .fallback = "10",
+          .example = "30", .description = "Seconds between two requests of Home Assistant." },
+        { .name = NULL },
+};
 
-        if (text[0] != '[')
-                return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
-        len = 1 + strspn(text + 1, "0123456789abcdefABCDEF:.");
-        return len > 1 && text[len] == ']' ? len + 1 : 0;
-}
-
-/* http(s)://HOST[:PORT][/PATH], without a query. */
-static bool url_is_valid(const char *url) {
-        const char *p = strncmp(url, "http://", 7) == 0 ? url + 7 : strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
-        size_t len;
-
-        if (!p || strlen(url) >= URL_MAX)
-                return false;
-        len = host_length(p);
-        if (len == 0)
-                return false;
-        p += len;
-        if (*p == ':') {
-                len = strspn(p + 1, "0123456789");
-                if (len < 1 || len > 5 || strtoul(p + 1, NULL, 10) > 65535)
-                        return false;
-                p += 1 + len;
-        }
-        if (*p && *p != '/')
-                return false;
-        for (; *p; p++)
-                if (*p <= ' ' || *p > '~' || strchr("\"'<>\\^`{|}?#", *p))
-                        return false;
-        return true;
-}
-
-/* url=, else the address that this request came to, else our own. False: the reply is a problem. */
-static bool choose_url(struct package *p, const struct app *app, const struct request *request, struct reply *reply) {
-        const char *given = request_query(request, "url");
+/* url=, else the address that this request came to, else our own. */
+static void choose_url(struct package *p, const struct app *app, const struct request *request) {
         const char *own = app->http ? http_server_url(app->http) : "";
+        struct parameter_value value;
         size_t len;
 
-        if (given && !url_is_valid(given)) {
-                reply_problem(reply, 400, "url",
-                              "expected an address like http://192.168.1.5:8730, at most %d characters", URL_MAX - 1);
-                return false;
-        }
-        if (given)
-                snprintf(p->url, sizeof p->url, "%s", given);
-        else if (snprintf(p->url, sizeof p->url, "%s://%s", request->scheme, request->host) >= URL_MAX)
-                p->url[0] = 0;
-        if (!url_is_valid(p->url))
+        if (request_given(request, "url"))
+                snprintf(p->url, sizeof p->url, "%s", request_text(request, "url"));
+        else if (snprintf(p->url, sizeof p->url, "%s://%s", request->scheme, request->host) >= URL_MAX ||
+                 !parameter_read(&api_home_assistant_parameters[0], p->url, &value))
                 snprintf(p->url, sizeof p->url, "%s", own[0] ? own : "http://127.0.0.1:8730");
         for (len = strlen(p->url); len > 0 && p->url[len - 1] == '/'; len--)
                 p->url[len - 1] = 0;
-        return true;
-}
-
-static bool choose_interval(struct package *p, const struct request *request, struct reply *reply) {
-        const char *text = request_query(request, "scan_interval");
-
-        p->scan_interval_s = SCAN_INTERVAL_DEFAULT;
-        if (!text)
-                return true;
-        p->scan_interval_s = 0;
-        if (strlen(text) <= 4 && strspn(text, "0123456789") == strlen(text))
-                p->scan_interval_s = (unsigned) strtoul(text, NULL, 10);
-        if (p->scan_interval_s >= 1 && p->scan_interval_s <= SCAN_INTERVAL_MAX)
-                return true;
-        reply_problem(reply, 400, "scan_interval", "expected whole seconds from 1 to %d", SCAN_INTERVAL_MAX);
-        return false;
 }
 
 static void put_header(struct package *p) {
@@ -180,10 +129,13 @@ static void put_meter(struct package *p, const struct meter *m) {
 
 int api_home_assistant(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
-        struct package p = { .out = &reply->body, .token = app->config->http.access == ACCESS_TOKEN };
+        struct package p = {
+                .out = &reply->body,
+                .scan_interval_s = (unsigned) request_number(request, "scan_interval"),
+                .token = app->config->http.access == ACCESS_TOKEN,
+        };
 
-        if (!choose_url(&p, app, request, reply) || !choose_interval(&p, request, reply))
-                return 0;
+        choose_url(&p, app, request);
         reply->content_type = "application/yaml";
         reply->disposition = "inline; filename=\"metergate.yaml\"";
         put_header(&p);

@@ -1,4 +1,5 @@
-/* The table of routes: every address the gateway answers to. */
+/* The table of routes: every address the gateway answers to, what it takes and what it gives. The API's document is
+ * made from it. */
 #include "api/app.h"
 
 #include "api/handlers.h"
@@ -18,36 +19,157 @@ static int serve_asset(void *userdata, const struct request *request, struct rep
         return 0;
 }
 
-static const char *const diagnostics_parameters[] = { "secrets", NULL };
-static const char *const frames_parameters[] = { "format", NULL };
-static const char *const history_parameters[] = {
-        "series", "from", "to", "step", "agg", "limit", "format", NULL,
+#define ID                                                                                                           \
+        { .name = "id", .type = PARAMETER_NAME, .max = METER_ID_MAX, .example = "main",                              \
+          .description = "Id of the meter, as in the configuration." }
+
+static const struct parameter meter[] = { ID, { .name = NULL } };
+
+static const struct parameter meter_and_series[] = {
+        ID,
+        { .name = "series", .type = PARAMETER_NAME, .max = PARAMETER_NAME_MAX, .example = "power_w",
+          .description = "A key of the catalogue; of a channel with its name before it: l1.power_w." },
+        { .name = NULL },
 };
-static const char *const energy_parameters[] = { "period", "from", "to", "format", "channel", NULL };
-static const char *const cursor_parameters[] = { "after", "limit", NULL };
-static const char *const home_assistant_parameters[] = { "url", "scan_interval", NULL };
+
+static const struct parameter meter_and_action[] = {
+        ID,
+        { .name = "action", .type = PARAMETER_CHOICE, .choices = session_action_names, .n_choices = ACTION_COUNT,
+          .description = "query asks the meter for its values now. rejoin (Emporia Vue) joins the utility's network "
+                         "again." },
+        { .name = NULL },
+};
+
+#define ANSWERS(...) (const struct route_answer[]) { __VA_ARGS__, { .status = 0 } }
+#define JSON(schema, text) { 200, "application/json", schema, text }
+#define PROBLEM(status, text) { status, "application/problem+json", "Problem", text }
+#define NO_METER PROBLEM(404, "There is no such meter; detail says which there are.")
+#define NO_HISTORY                                                                                                   \
+        PROBLEM(503, "The history is being read, or there is none, or the host's clock is not set, or too many long "\
+                     "answers are being sent.")
 
 const struct route api_routes[] = {
-        { "GET", "/api/v1", api_service, false, NULL },
-        { "GET", "/api/v1/meters", api_meters, false, NULL },
-        { "GET", "/api/v1/meters/{id}", api_meter, false, NULL },
-        { "GET", "/api/v1/meters/{id}/now", api_now, false, NULL },
-        { "GET", "/api/v1/meters/{id}/now/{series}", api_now_series, false, NULL },
-        { "GET", "/api/v1/meters/{id}/history", api_history, false, history_parameters },
-        { "GET", "/api/v1/meters/{id}/energy", api_energy, false, energy_parameters },
-        { "GET", "/api/v1/samples", api_samples, false, cursor_parameters },
-        { "GET", "/api/v1/events", api_events, false, cursor_parameters },
-        { "GET", "/api/v1/meters/{id}/datapoints", api_datapoints, false, NULL },
-        { "GET", "/api/v1/meters/{id}/diagnostics", api_diagnostics, false, diagnostics_parameters },
-        { "GET", "/api/v1/meters/{id}/frames", api_frames, false, frames_parameters },
-        { "POST", "/api/v1/meters/{id}/actions/{action}", api_action, false, NULL },
-        { "GET", "/api/v1/home-assistant.yaml", api_home_assistant, false, home_assistant_parameters },
-        { "GET", "/metrics", api_metrics, false, NULL },
-        { "GET", "/healthz", api_healthz, true, NULL },
-        { "GET", "/", serve_asset, true, NULL },
-        { "GET", "/index.html", serve_asset, true, NULL },
-        { "GET", "/app.js", serve_asset, true, NULL },
-        { "GET", "/style.css", serve_asset, true, NULL },
-        { "GET", "/favicon.svg", serve_asset, true, NULL },
+        {
+                .method = "GET", .pattern = "/api/v1", .handler = api_service,
+                .name = "getService", .tag = "Gateway", .summary = "What this is",
+                .description = "Product and version, links, the state of the history, the catalogue of quantities.",
+                .answers = ANSWERS(JSON("Service", "The gateway.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters", .handler = api_meters,
+                .name = "listMeters", .tag = "Meters", .summary = "Every meter with its state and readings",
+                .description = "In the order of the configuration.",
+                .answers = ANSWERS(JSON("Meters", "The meters.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}", .handler = api_meter, .arguments = meter,
+                .name = "getMeter", .tag = "Meters", .summary = "One meter with its state and readings",
+                .description = "Each reading has its time, age, source and origin.",
+                .answers = ANSWERS(JSON("Meter", "The meter."), NO_METER),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/now", .handler = api_now, .arguments = meter,
+                .name = "getNow", .tag = "Meters", .summary = "Current values, flat",
+                .description = "Made for Home Assistant and jq. A value that nobody knows, or that is too old, is null.",
+                .answers = ANSWERS(JSON("Now", "The values."), NO_METER),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/now/{series}", .handler = api_now_series,
+                .arguments = meter_and_series,
+                .name = "getNowSeries", .tag = "Meters", .summary = "One current value as text",
+                .description = "The bare number, or null.",
+                .answers = ANSWERS({ 200, "text/plain; charset=utf-8", "NumberText", "The value." },
+                                   PROBLEM(404, "There is no such meter or series; detail says which there are.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/history", .handler = api_history, .arguments = meter,
+                .parameters = api_history_parameters,
+                .name = "getHistory", .tag = "History", .summary = "The past of a meter's values",
+                .description = "In steps, weighted by time, or row by row.",
+                .answers = ANSWERS(JSON("History", "Rows under columns."),
+                                   { 200, "text/csv; charset=utf-8", NULL, "The same as CSV." },
+                                   { 200, "application/x-ndjson", NULL, "The same, an object in each line." },
+                                   { 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", NULL,
+                                     "The same as OpenMetrics." },
+                                   NO_METER, NO_HISTORY),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/energy", .handler = api_energy, .arguments = meter,
+                .parameters = api_energy_parameters,
+                .name = "getEnergy", .tag = "History", .summary = "Energy and its cost by hour, day, week, month, year",
+                .description = "In the site's time zone. Hours add up to days and days to months, to the last digit.",
+                .answers = ANSWERS(JSON("EnergyAnswer", "Rows, or statistics for Home Assistant."),
+                                   { 200, "text/csv; charset=utf-8", NULL, "The same as CSV." }, NO_METER, NO_HISTORY),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/samples", .handler = api_samples,
+                .parameters = api_samples_parameters,
+                .name = "listSamples", .tag = "History", .summary = "Everything that was measured, page by page",
+                .description = "Every stored row of every meter in the order they came. Asked again with after = next, "
+                               "no row is left out and none comes twice.",
+                .answers = ANSWERS(JSON("Samples", "A page."), NO_HISTORY),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/events", .handler = api_events, .parameters = api_events_parameters,
+                .name = "listEvents", .tag = "History", .summary = "What happened to the meters, page by page",
+                .description = "Changes of state, readings that were not believed, registers that began anew.",
+                .answers = ANSWERS(JSON("Events", "A page."), PROBLEM(503, "This gateway keeps no events.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/datapoints", .handler = api_datapoints,
+                .arguments = meter,
+                .name = "listDatapoints", .tag = "Diagnostics", .summary = "Everything that the meter has sent",
+                .description = "Understood or not, with raw value, count and last change.",
+                .answers = ANSWERS(JSON("Datapoints", "The datapoints."), NO_METER),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/diagnostics", .handler = api_diagnostics,
+                .arguments = meter, .parameters = api_diagnostics_parameters,
+                .name = "getDiagnostics", .tag = "Diagnostics", .summary = "Why the meter is in its state",
+                .description = "Link, framing, counters, registers, latencies, details of the protocol.",
+                .answers = ANSWERS(JSON("Diagnostics", "What there is to know."),
+                                   PROBLEM(403, "Secrets are shown to a token that may control."), NO_METER),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/frames", .handler = api_frames, .arguments = meter,
+                .parameters = api_frames_parameters,
+                .name = "listFrames", .tag = "Diagnostics", .summary = "The last raw frames, both directions",
+                .description = "Oldest first.",
+                .answers = ANSWERS({ 200, "application/x-ndjson", NULL, "A frame in each line." },
+                                   { 200, "text/plain; charset=utf-8", NULL, "A capture file." }, NO_METER),
+        },
+        {
+                .method = "POST", .pattern = "/api/v1/meters/{id}/actions/{action}", .handler = api_action,
+                .arguments = meter_and_action, .control = true,
+                .name = "act", .tag = "Actions", .summary = "Make a meter do something",
+                .description = "What comes of it shows in the meter's values and state.",
+                .answers = ANSWERS({ 202, "application/json", "Accepted", "It is on its way." },
+                                   PROBLEM(404, "There is no such meter or action; detail says which there are."),
+                                   PROBLEM(409, "The meter does not have this action, or cannot do it in its state.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/home-assistant.yaml", .handler = api_home_assistant,
+                .parameters = api_home_assistant_parameters,
+                .name = "getHomeAssistantPackage", .tag = "Integrations", .summary = "Configuration for Home Assistant",
+                .description = "A package with a sensor for every series of every meter.",
+                .answers = ANSWERS({ 200, "application/yaml", NULL, "The package." }),
+        },
+        {
+                .method = "GET", .pattern = "/metrics", .handler = api_metrics,
+                .name = "getMetrics", .tag = "Integrations", .summary = "Everything for Prometheus",
+                .description = "Text format 0.0.4. A value that is not current has no sample.",
+                .answers = ANSWERS({ 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "The metrics." }),
+        },
+        {
+                .method = "GET", .pattern = "/healthz", .handler = api_healthz, .public = true,
+                .name = "getHealth", .tag = "Gateway", .summary = "Whether the gateway is alive",
+                .description = "200 while the gateway runs. Needs no token.",
+                .answers = ANSWERS(JSON("Health", "It is.")),
+        },
+        { .method = "GET", .pattern = "/", .handler = serve_asset, .public = true },
+        { .method = "GET", .pattern = "/index.html", .handler = serve_asset, .public = true },
+        { .method = "GET", .pattern = "/app.js", .handler = serve_asset, .public = true },
+        { .method = "GET", .pattern = "/style.css", .handler = serve_asset, .public = true },
+        { .method = "GET", .pattern = "/favicon.svg", .handler = serve_asset, .public = true },
 };
 const size_t api_n_routes = ELEMENTS(api_routes);

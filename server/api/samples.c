@@ -4,16 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/export.h"
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/decimal.h"
 #include "history/query.h"
-
-#define LIMIT_DEFAULT 1000
 
 struct page {
         struct samples *samples;
@@ -94,36 +90,26 @@ static int produce(void *state, struct buffer *out) {
         return 0;
 }
 
-static bool read_number(const struct request *request, struct reply *reply, const char *name, int64_t fallback,
-                        int64_t max, int64_t *ret) {
-        const char *text = request_query(request, name);
-
-        *ret = fallback;
-        if (!text || (decimal_parse(text, 0, ret) == 0 && *ret >= 0 && *ret <= max))
-                return true;
-        reply_problem(reply, 400, name, "%s: expected %s", name,
-                      strcmp(name, "after") == 0 ? "a cursor as an earlier answer gave it"
-                                                 : "a whole number from 1 to 11000");
-        return false;
-}
+const struct parameter api_samples_parameters[] = {
+        { .name = "after", .type = PARAMETER_CURSOR, .fallback = "0", .example = "4711",
+          .description = "A cursor: only what came after it. 0: everything that is kept." },
+        { .name = "limit", .type = PARAMETER_INTEGER, .min = 1, .max = QUERY_POINTS_MAX, .fallback = "1000",
+          .example = "100", .description = "Rows at most." },
+        { .name = NULL },
+};
 
 int api_samples(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
-        int64_t after, limit;
+        int64_t after = request_number(request, "after");
         struct page *p;
         int r;
 
-        if (!read_number(request, reply, "after", 0, INT64_MAX, &after) ||
-            !read_number(request, reply, "limit", LIMIT_DEFAULT, QUERY_POINTS_MAX, &limit))
-                return 0;
-        if (limit == 0)
-                return reply_problem(reply, 400, "limit", "limit: expected a whole number from 1 to 11000");
         if (!view_has_history(app, reply))
                 return 0;
         p = calloc(1, sizeof *p);
         if (!p)
                 return -ENOMEM;
-        p->left = (uint64_t) limit;
+        p->left = (uint64_t) request_number(request, "limit");
         /* A number that was never given here is of a history that is gone: all of this one is new to its reader. */
         p->foreign = (uint64_t) after >= samples_end(app->history);
         p->next = p->foreign ? 0 : (uint64_t) after;

@@ -118,14 +118,6 @@ struct meter *view_find_meter(const struct app *app, const struct request *reque
         return NULL;
 }
 
-bool view_may_control(const struct request *request, const char *parameter, struct reply *reply) {
-        if (request->role == HTTP_ROLE_CONTROL)
-                return true;
-        reply_problem(reply, 403, parameter, "this needs a token that may control: a line \"control SECRET\" in the "
-                      "file that http.tokens of the configuration names");
-        return false;
-}
-
 int view_finish(const struct reply *reply) {
         return reply->body.failed ? -E2BIG : 0;
 }

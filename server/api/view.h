@@ -62,9 +62,6 @@ void name_list_add(struct name_list *l, const char *name);
 /* The meter that {id} names. NULL: the reply is a 404 that says which exist. */
 struct meter *view_find_meter(const struct app *app, const struct request *request, struct reply *reply);
 
-/* False: the reply is a 403. parameter is the one that asks for it, or NULL. */
-bool view_may_control(const struct request *request, const char *parameter, struct reply *reply);
-
 /* What a handler returns at its end: 0, or -E2BIG when the body did not fit or there was no memory for it. */
 int view_finish(const struct reply *reply);
 

@@ -243,10 +243,13 @@ enum MHD_Result answer_request(struct answer *a) {
                 .scheme = "http",
                 .role = policy_role(a->policy, header(a, "Authorization")),
                 .has_body = has_body(a),
+                .content_type = header(a, "Content-Type"),
         };
 
         if (!request.host)
                 request.host = "";
+        if (!request.content_type)
+                request.content_type = "";
         reply_init(&reply);
         if (a->connection->target_too_long) {
                 reply_problem(&reply, 414, NULL, "path and query may have at most %d bytes", HTTP_TARGET_MAX - 1);

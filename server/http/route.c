@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 
@@ -26,99 +27,6 @@ void reply_drop_producer(struct reply *r) {
 void reply_free(struct reply *r) {
         reply_drop_producer(r);
         buffer_free(&r->body);
-}
-
-const char *request_query(const struct request *r, const char *name) {
-        for (unsigned i = 0; i < r->n_query; i++)
-                if (strcmp(r->query[i].name, name) == 0)
-                        return r->query[i].value;
-        return NULL;
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
-/* In place; the result is never longer. False for a broken escape and for %00, which would end the text early. */
-static bool decode(char *text, bool plus_is_space) {
-        char *out = text;
-
-        for (const char *p = text; *p; p++) {
-                int high, low;
-
-                if (*p == '+' && plus_is_space) {
-                        *out++ = ' ';
-                        continue;
-                }
-                if (*p != '%') {
-                        *out++ = *p;
-                        continue;
-                }
-                high = hex_digit(p[1]);
-                low = high < 0 ? -1 : hex_digit(p[2]);
-                if (low < 0 || (high == 0 && low == 0))
-                        return false;
-                *out++ = (char) (high << 4 | low);
-                p += 2;
-        }
-        *out = 0;
-        return true;
-}
-
-static bool add_query_item(struct request *r, char *item, struct reply *reply) {
-        char *value = strchr(item, '=');
-
-        if (value)
-                *value++ = 0;
-        else
-                value = item + strlen(item);
-        if (r->n_query == REQUEST_QUERY_MAX) {
-                reply_problem(reply, 400, NULL, "more than %d query parameters", REQUEST_QUERY_MAX);
-                return false;
-        }
-        if (!decode(item, true)) {
-                reply_problem(reply, 400, NULL, "the name of a query parameter has a broken %% escape");
-                return false;
-        }
-        if (!decode(value, true)) {
-                reply_problem(reply, 400, item, "the value has a broken %% escape");
-                return false;
-        }
-        r->query[r->n_query++] = (struct query_item) { .name = item, .value = value };
-        return true;
-}
-
-bool request_set_target(struct request *r, char *target, struct reply *reply) {
-        char *query = strchr(target, '?');
-
-        if (query)
-                *query++ = 0;
-        r->path = target;
-        r->n_query = 0;
-        if (target[0] != '/' && strcmp(target, "*") != 0) {
-                reply_problem(reply, 400, NULL, "the path of a request starts with '/'");
-                return false;
-        }
-        if (!decode(target, false)) {
-                reply_problem(reply, 400, NULL, "the path has a broken %% escape, or a NUL");
-                return false;
-        }
-        while (query) {
-                char *item = query;
-
-                query = strchr(item, '&');
-                if (query)
-                        *query++ = 0;
-                if (*item && !add_query_item(r, item, reply))
-                        return false;
-        }
-        return true;
 }
 
 struct span {
@@ -217,39 +125,36 @@ int route_match(const struct route *routes, size_t n_routes, struct request *req
         return -1;
 }
 
-static bool knows_parameter(const struct route *route, const char *name) {
-        for (const char *const *p = route->parameters; p && *p; p++)
-                if (strcmp(*p, name) == 0)
-                        return true;
+static bool check_role(const struct route *route, const struct request *request, struct reply *reply) {
+        return !route->control || request_may_control(request, NULL, reply);
+}
+
+/* What a GET carries means nothing, and is left alone. */
+static bool check_body(const struct route *route, const struct request *request, struct reply *reply) {
+        const struct route_body *body = route->body;
+        size_t len;
+
+        if (!request->has_body || strcmp(route->method, "GET") == 0)
+                return true;
+        if (!body) {
+                reply_problem(reply, 415, NULL, "%s %s takes no body", route->method, request->path);
+                return false;
+        }
+        len = strlen(body->content_type);
+        if (strncasecmp(request->content_type, body->content_type, len) == 0 &&
+            strchr("; \t", request->content_type[len]))
+                return true;
+        reply_problem(reply, 415, NULL, "the body has to be %s, and its Content-Type has to say so",
+                      body->content_type);
         return false;
 }
 
-/* False with a 400 in the reply: a misspelt parameter must not silently give something else. Pages are more
- * lenient, because links to them are passed around with marks of others on them. */
-static bool check_parameters(const struct route *route, const struct request *request, struct reply *reply) {
-        if (strncmp(route->pattern, "/api/", 5) != 0)
-                return true;
-        for (unsigned i = 0; i < request->n_query; i++) {
-                const char *name = request->query[i].name;
-
-                if (!knows_parameter(route, name)) {
-                        reply_problem(reply, 400, name, "unknown query parameter");
-                        return false;
-                }
-                for (unsigned k = 0; k < i; k++) {
-                        if (strcmp(request->query[k].name, name) == 0) {
-                                reply_problem(reply, 400, name, "given more than once");
-                                return false;
-                        }
-                }
-        }
-        return true;
-}
-
-void route_call(const struct route *route, void *app, const struct request *request, struct reply *reply) {
+void route_call(const struct route *route, void *app, struct request *request, struct reply *reply) {
         int r;
 
-        if (!check_parameters(route, request, reply))
+        request->route = route;
+        if (!check_role(route, request, reply) || !request_check(request, reply) ||
+            !check_body(route, request, reply))
                 return;
         r = route->handler(app, request, reply);
         if (r >= 0 && !reply->body.failed)

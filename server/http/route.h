@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "http/parameter.h"
 
 #define ROUTE_ARGS_MAX     2     /* {id} and {series} */
+#define ROUTE_PARAMETERS_MAX 8   /* query parameters that one route knows */
 #define REQUEST_QUERY_MAX          16    /* query parameters of one request */
 #define REPLY_BODY_MAX     (4 * 1024 * 1024)  /* no answer of ours comes near; a bug must not eat the machine */
 
@@ -22,6 +24,8 @@ struct query_item {
         const char *value;   /* "" when there was none */
 };
 
+struct route;
+
 struct request {
         const char *method;
         const char *path;                        /* decoded, without the query */
@@ -32,6 +36,11 @@ struct request {
         struct query_item query[REQUEST_QUERY_MAX];
         enum http_role role;
         bool has_body;
+        const char *content_type;                /* header, "" when absent */
+        /* Once the parameters are checked: */
+        const struct route *route;
+        struct parameter_value values[ROUTE_PARAMETERS_MAX];  /* in the order of route->parameters */
+        int arg_choices[ROUTE_ARGS_MAX];         /* index of what {..} chose, -1 where it is no choice */
 };
 
 /* Puts the next piece of a long answer into out, some KiB at a time and after a few ms of work at most. Returns 1 when
@@ -56,12 +65,35 @@ struct reply {
 /* Fills the reply. A negative errno makes it a 500. */
 typedef int (*route_handler)(void *app, const struct request *request, struct reply *reply);
 
+/* One kind of answer; several of one status differ in their content type. */
+struct route_answer {
+        unsigned status;              /* 0 ends an array of them */
+        const char *content_type;     /* NULL: no body */
+        const char *schema;           /* name of a component of the document; NULL: text of no given form */
+        const char *description;
+};
+
+struct route_body {
+        const char *content_type;     /* the one it may have, without parameters */
+        const char *schema;
+        const char *description;
+};
+
+/* Everything there is to know about one address: the server answers by it and the document is made from it. */
 struct route {
         const char *method;           /* "GET" answers HEAD too */
         const char *pattern;          /* "/api/v1/meters/{id}/now" */
         route_handler handler;
         bool public;                  /* needs no token even with access: token */
-        const char *const *parameters;  /* names of the query parameters it knows, NULL-terminated; NULL: none */
+        const struct parameter *parameters;  /* of the query; NULL: none */
+        const struct parameter *arguments;   /* one for each {..}, in their order; NULL: none */
+        bool control;                 /* needs a token that may control, whatever access says */
+        const struct route_body *body;       /* NULL: takes none */
+
+        const char *name;             /* operationId; NULL: not in the document */
+        const char *tag;
+        const char *summary, *description;
+        const struct route_answer *answers;  /* those of its own, beside what the server says to any request */
 };
 
 void reply_init(struct reply *r);
@@ -74,8 +106,21 @@ void reply_drop_producer(struct reply *r);
 int reply_problem(struct reply *r, unsigned status, const char *parameter, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
-/* The value of a query parameter, NULL when it was not given. */
-const char *request_query(const struct request *r, const char *name);
+/* Reads the parameters of request->route into values and arg_choices. False: one is wrong, and reply says which. */
+bool request_check(struct request *r, struct reply *reply);
+
+/* Values of query parameters, checked and with their fallbacks. The name must be one that the route knows. */
+bool request_given(const struct request *r, const char *name);
+const char *request_text(const struct request *r, const char *name);  /* NULL: not given, and no fallback */
+int64_t request_number(const struct request *r, const char *name);    /* integer, cursor, ms of a duration */
+int request_choice(const struct request *r, const char *name);        /* index, -1: none; of {..} as well */
+uint32_t request_choices(const struct request *r, const char *name);  /* 0: not given, and no fallback */
+
+/* A point in time, 1970 at the earliest. False: not given, and no fallback. */
+bool request_time(const struct request *r, const char *name, int64_t now_utc_ms, int64_t *ret_utc_ms);
+
+/* False with a 403 in the reply: this needs a token that may control. parameter is the one to blame, or NULL. */
+bool request_may_control(const struct request *r, const char *parameter, struct reply *reply);
 
 /* Standard phrase of a status code: 404 gives "Not Found". */
 const char *http_status_text(unsigned status);
@@ -85,13 +130,14 @@ const char *http_status_text(unsigned status);
 bool request_set_target(struct request *r, char *target, struct reply *reply);
 
 /* The two halves of route_dispatch, for the server, which looks at the token in between. route_match returns -1
- * with the reply filled for 404 and 405, and for OPTIONS, which is answered here. */
+ * with the reply filled for 404 and 405, and for OPTIONS, which is answered here. route_call checks all that the table
+ * says of the request before it calls the handler. */
 int route_match(const struct route *routes, size_t n_routes, struct request *request, char *scratch,
                 size_t scratch_size, struct reply *reply);
-void route_call(const struct route *route, void *app, const struct request *request, struct reply *reply);
+void route_call(const struct route *route, void *app, struct request *request, struct reply *reply);
 
 /* Finds the route of a request by method and path, fills request->args (pointing into scratch, which holds a copy
- * of the path), checks the query parameters, and calls the handler; 404, 405 with Allow, 400 naming the parameter
- * come from here. Returns the route's index, or -1 when none matched. */
+ * of the path), checks its parameters and body, and calls the handler; 404, 405 with Allow, 415, 400 naming the
+ * parameter come from here. Returns the route's index, or -1 when none matched. */
 int route_dispatch(const struct route *routes, size_t n_routes, void *app, struct request *request,
                    char *scratch, size_t scratch_size, struct reply *reply);

@@ -21,15 +21,20 @@ static int echo(void *app, const struct request *request, struct reply *reply) {
         return 0;
 }
 
-static const char *const parameters[] = { "from", "to", "series", NULL };
+static const struct parameter parameters[] = {
+        { .name = "from", .type = PARAMETER_TIME, .fallback = "-24h" },
+        { .name = "to", .type = PARAMETER_TEXT, .max = 1000 },
+        { .name = "series", .type = PARAMETER_NAMES, .max = 16 },
+        { .name = NULL },
+};
 
 static const struct route routes[] = {
-        { "GET", "/", echo, true, NULL },
-        { "GET", "/api/v1/meters", echo, false, NULL },
-        { "GET", "/api/v1/meters/{id}", echo, false, NULL },
-        { "GET", "/api/v1/meters/{id}/now/{series}", echo, false, NULL },
-        { "GET", "/api/v1/meters/{id}/history", echo, false, parameters },
-        { "POST", "/api/v1/meters/{id}/actions/{action}", echo, false, NULL },
+        { .method = "GET", .pattern = "/", .handler = echo, .public = true },
+        { .method = "GET", .pattern = "/api/v1/meters", .handler = echo },
+        { .method = "GET", .pattern = "/api/v1/meters/{id}", .handler = echo },
+        { .method = "GET", .pattern = "/api/v1/meters/{id}/now/{series}", .handler = echo },
+        { .method = "GET", .pattern = "/api/v1/meters/{id}/history", .handler = echo, .parameters = parameters },
+        { .method = "POST", .pattern = "/api/v1/meters/{id}/actions/{action}", .handler = echo },
 };
 
 static const char *const methods[] = { "GET", "HEAD", "OPTIONS", "POST", "DELETE" };

@@ -198,7 +198,7 @@ int bench_teardown(void **state) {
 
 void ask(struct fixture *f, struct asked what, struct reply *reply) {
         struct request request = { .method = what.method, .host = "meter.local:8730", .scheme = "http",
-                                   .role = what.role, .has_body = what.has_body };
+                                   .role = what.role, .has_body = what.has_body, .content_type = "" };
         char text[512], scratch[512];
 
         snprintf(text, sizeof text, "%s", what.target);

@@ -157,7 +157,7 @@ static void test_action_needs_control(void **state) {
 static void test_action_that_is_none(void **state) {
         struct asked what = post(QUERY);
 
-        expect_problem(*state, post("/api/v1/meters/main/actions/leave"), 404, "there is query, rejoin");
+        expect_problem(*state, post("/api/v1/meters/main/actions/leave"), 404, "action: expected query or rejoin");
         expect_problem(*state, post("/api/v1/meters/garage/actions/query"), 404, "there is main, three");
         expect_problem(*state, post(QUERY "?force=1"), 400, "force");
         what.method = "GET";

@@ -202,7 +202,7 @@ static void channels(void **state) {
                 "2024-03-30T00:00:00+01:00,2024-03-31T00:00:00+01:00,1711753200000,1711839600000,0.3,,0.041\n"
                 "2024-03-31T00:00:00+01:00,2024-04-01T00:00:00+02:00,1711839600000,1711922400000,0.2,,0.086\n");
         assert_problem(*state, ENERGY "?channel=l9", 400, "channel", "three has no channel \"l9\"; it has l1, l2");
-        assert_problem(*state, ENERGY "?channel=", 400, "channel", "l1, l2");
+        assert_problem(*state, ENERGY "?channel=", 400, "channel", "a name such as l1");
         assert_problem(*state, "/api/v1/meters/main/energy?channel=l1", 400, "channel", "it has none");
 }
 

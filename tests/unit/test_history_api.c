@@ -346,9 +346,9 @@ static void mistakes_name_their_parameter(void **state) {
                 const char *more, *parameter, *detail;
         } cases[] = {
                 { "series=bogus", "series", "main has no series \"bogus\"; it has voltage_v, current_a, power_w" },
-                { "series=power_w,", "series", "it has" },
-                { "series=", "series", "it has" },
-                { "series=voltage_voltage_voltage_voltage_voltage_voltage_v", "series", "it has" },
+                { "series=power_w,", "series", "series: expected 1 to 16 names" },
+                { "series=", "series", "such as power_w,voltage_v" },
+                { "series=voltage_voltage_voltage_voltage_voltage_voltage_v", "series", "expected 1 to 16 names" },
                 { "from=yesterday", "from", "expected now, a time before now such as -24h" },
                 { "to=1e9", "to", "expected" },
                 { "from=now", "from", "before to" },

@@ -35,9 +35,9 @@ static int large(void *app, const struct request *request, struct reply *reply) 
 }
 
 static const struct route routes[] = {
-        { "GET", "/", page, true, NULL },
-        { "GET", "/api/large", large, false, NULL },
-        { "POST", "/api/act", page, false, NULL },
+        { .method = "GET", .pattern = "/", .handler = page, .public = true },
+        { .method = "GET", .pattern = "/api/large", .handler = large },
+        { .method = "POST", .pattern = "/api/act", .handler = page },
 };
 
 static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };

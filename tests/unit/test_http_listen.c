@@ -28,7 +28,7 @@ static int page(void *app, const struct request *request, struct reply *reply) {
 }
 
 static const struct route routes[] = {
-        { "GET", "/", page, true, NULL },
+        { .method = "GET", .pattern = "/", .handler = page, .public = true },
 };
 
 static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };

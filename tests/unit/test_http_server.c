@@ -20,8 +20,7 @@
 
 static int hello(void *app, const struct request *request, struct reply *reply) {
         (void) app;
-        buffer_printf(&reply->body, "{\"host\":\"%s\",\"x\":\"%s\"}", request->host,
-                      request_query(request, "x") ? request_query(request, "x") : "");
+        buffer_printf(&reply->body, "{\"host\":\"%s\",\"x\":\"%s\"}", request->host, request_text(request, "x"));
         return 0;
 }
 
@@ -49,14 +48,18 @@ static int broken(void *app, const struct request *request, struct reply *reply)
         return -EIO;
 }
 
-static const char *const x_parameter[] = { "x", NULL };
+static const struct parameter x_parameter[] = {
+        { .name = "x", .type = PARAMETER_TEXT, .max = 8000, .fallback = "" },
+        { .name = NULL },
+};
+static const struct route_body text = { .content_type = "text/plain" };
 
 static const struct route routes[] = {
-        { "GET", "/", page, true, NULL },
-        { "GET", "/api/hello", hello, false, x_parameter },
-        { "GET", "/api/large", large, false, NULL },
-        { "GET", "/api/broken", broken, false, NULL },
-        { "POST", "/api/act", hello, false, NULL },
+        { .method = "GET", .pattern = "/", .handler = page, .public = true },
+        { .method = "GET", .pattern = "/api/hello", .handler = hello, .parameters = x_parameter },
+        { .method = "GET", .pattern = "/api/large", .handler = large },
+        { .method = "GET", .pattern = "/api/broken", .handler = broken },
+        { .method = "POST", .pattern = "/api/act", .handler = hello, .parameters = x_parameter, .body = &text },
 };
 
 static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
@@ -202,8 +205,8 @@ static void test_bodies(void **state) {
         assert_int_equal(c->status, 200);
         assert_true(client_response(c, false));
         assert_string_equal(c->body, "<p>hello");
-        snprintf(request, sizeof request, "POST /api/act HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n",
-                 HTTP_BODY_MAX);
+        snprintf(request, sizeof request, "POST /api/act HTTP/1.1\r\n" HOST
+                 "Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n", HTTP_BODY_MAX);
         client_send(c, request);
         client_send_n(c, body, sizeof body);
         client_send(c, GET("/"));

@@ -94,9 +94,9 @@ static int failed(void *app, const struct request *request, struct reply *reply)
 }
 
 static const struct route routes[] = {
-        { "GET", "/thousand", thousand, true, NULL }, { "GET", "/nothing", nothing, true, NULL },
-        { "GET", "/breaking", breaking, true, NULL }, { "GET", "/endless", endless, true, NULL },
-        { "GET", "/refused", refused, true, NULL },   { "GET", "/failed", failed, true, NULL },
+        { .method = "GET", .pattern = "/thousand", .handler = thousand, .public = true }, { .method = "GET", .pattern = "/nothing", .handler = nothing, .public = true },
+        { .method = "GET", .pattern = "/breaking", .handler = breaking, .public = true }, { .method = "GET", .pattern = "/endless", .handler = endless, .public = true },
+        { .method = "GET", .pattern = "/refused", .handler = refused, .public = true },   { .method = "GET", .pattern = "/failed", .handler = failed, .public = true },
 };
 
 static struct bench bench;

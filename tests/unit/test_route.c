@@ -29,7 +29,7 @@ static int say_args(void *app, const struct request *request, struct reply *repl
 }
 
 static int say_query(void *app, const struct request *request, struct reply *reply) {
-        const char *from = request_query(request, "from"), *to = request_query(request, "to");
+        const char *from = request_text(request, "from"), *to = request_text(request, "to");
 
         (void) app;
         buffer_printf(&reply->body, "[%s][%s]", from ? from : "null", to ? to : "null");
@@ -52,19 +52,23 @@ static int overflow(void *app, const struct request *request, struct reply *repl
         return 0;
 }
 
-static const char *const from_to[] = { "from", "to", NULL };
+static const struct parameter from_to[] = {
+        { .name = "from", .type = PARAMETER_TEXT, .max = 1000 },
+        { .name = "to", .type = PARAMETER_TEXT, .max = 1000 },
+        { .name = NULL },
+};
 
 static const struct route routes[] = {
-        { "GET", "/", say_args, true, NULL },
-        { "GET", "/page", say_args, true, NULL },
-        { "GET", "/api/v1/meters", say_args, false, NULL },
-        { "GET", "/api/v1/meters/{id}/now", say_args, false, NULL },
-        { "GET", "/api/v1/meters/{id}/now/{series}", say_args, false, NULL },
-        { "GET", "/api/v1/history", say_query, false, from_to },
-        { "POST", "/api/v1/history", say_query, false, NULL },
-        { "POST", "/api/v1/act", say_args, false, NULL },
-        { "GET", "/api/v1/fails", fail_late, false, NULL },
-        { "GET", "/api/v1/large", overflow, false, NULL },
+        { .method = "GET", .pattern = "/", .handler = say_args, .public = true },
+        { .method = "GET", .pattern = "/page", .handler = say_args, .public = true },
+        { .method = "GET", .pattern = "/api/v1/meters", .handler = say_args },
+        { .method = "GET", .pattern = "/api/v1/meters/{id}/now", .handler = say_args },
+        { .method = "GET", .pattern = "/api/v1/meters/{id}/now/{series}", .handler = say_args },
+        { .method = "GET", .pattern = "/api/v1/history", .handler = say_query, .parameters = from_to },
+        { .method = "POST", .pattern = "/api/v1/history", .handler = say_args },
+        { .method = "POST", .pattern = "/api/v1/act", .handler = say_args },
+        { .method = "GET", .pattern = "/api/v1/fails", .handler = fail_late },
+        { .method = "GET", .pattern = "/api/v1/large", .handler = overflow },
 };
 
 struct outcome {
