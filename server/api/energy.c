@@ -190,10 +190,18 @@ static const char *zone_name(const struct app *app, char *buf, size_t size) {
         return name ? name + strlen("/zoneinfo/") : NULL;
 }
 
+static struct total_limit limit_of(const struct asked *a, enum quantity quantity) {
+        char key[SCHEMA_KEY_MAX + 1];
+
+        energy_key(a->channel, quantity_catalogue[quantity].key, key);
+        return view_total_limit(a->app, meter_config(a->meter)->id, key);
+}
+
 static int answer_text(const struct asked *a) {
         const struct energy_spec spec = {
                 .meter = meter_config(a->meter)->id, .channel = a->channel, .period = a->period, .from_s = a->from_s,
-                .to_s = a->to_s, .now = a->now_ms / TICK_MS, .n_tariffs = a->app->config->n_tariffs,
+                .to_s = a->to_s, .now = a->now_ms / TICK_MS, .import_limit = limit_of(a, Q_ENERGY_IMPORT),
+                .export_limit = limit_of(a, Q_ENERGY_EXPORT), .n_tariffs = a->app->config->n_tariffs,
                 .tariffs = a->app->config->tariffs,
         };
         struct energy_text *text;
@@ -217,6 +225,7 @@ static int answer_statistics(const struct asked *a) {
         struct energy_statistics_spec spec = {
                 .meter = meter_config(a->meter)->id, .channel = a->channel, .from = a->from_s * TICKS_PER_S,
                 .to = a->to_s * TICKS_PER_S, .now = a->now_ms / TICK_MS,
+                .import_limit = limit_of(a, Q_ENERGY_IMPORT), .export_limit = limit_of(a, Q_ENERGY_EXPORT),
         };
         struct energy_statistics *statistics;
         int r;

@@ -107,13 +107,15 @@ static const char *energy_quantity(unsigned i) {
         return quantity_catalogue[i == SERIES_IMPORT ? Q_ENERGY_IMPORT : Q_ENERGY_EXPORT].key;
 }
 
-static void ask_energies(const struct energy_rows *e, struct query_spec *q) {
+static void ask_energies(const struct energy_rows *e, const struct energy_spec *spec, struct query_spec *q) {
         char key[SCHEMA_KEY_MAX + 1];
 
         for (unsigned i = 0; i < SERIES_ENERGIES; i++) {
                 energy_key(e->channel, energy_quantity(i), key);
-                if (energy_has_series(e->history, e->meter, key))
-                        ask(q, key, 1u << QUERY_DELTA | 1u << QUERY_COUNT);
+                if (!energy_has_series(e->history, e->meter, key))
+                        continue;
+                ask(q, key, 1u << QUERY_DELTA | 1u << QUERY_COUNT);
+                q->series[q->n_series - 1].limit = i == SERIES_IMPORT ? spec->import_limit : spec->export_limit;
         }
 }
 
@@ -171,7 +173,7 @@ static int open_query(struct energy_rows *e, const struct energy_spec *spec) {
 
         q.from = e->from > 0 ? e->from : 0;
         q.to = e->stop > q.from ? e->stop : q.from;
-        ask_energies(e, &q);
+        ask_energies(e, spec, &q);
         ask_covers(e, &q);
         if (q.n_series == 0 || q.from == q.to)
                 return 0;

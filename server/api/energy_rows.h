@@ -8,6 +8,7 @@
 #include "api/energy_periods.h"
 #include "config/config.h"
 #include "history/history.h"
+#include "history/total_limit.h"
 
 #define ENERGY_CHANNEL_MAX (SCHEMA_KEY_MAX - 20)  /* what "CHANNEL.apparent_power_va" leaves */
 
@@ -17,6 +18,7 @@ struct energy_spec {
         enum energy_period period;
         int64_t from_s, to_s;            /* beginnings of periods */
         int64_t now;                     /* tick; the period that is not over ends here */
+        struct total_limit import_limit, export_limit;
         unsigned n_tariffs;
         const struct tariff *tariffs;    /* copied: they may be others before the answer is complete */
 };

@@ -14,10 +14,6 @@
 #include "protocols/quantity.h"
 
 #define HOUR_TICKS (INT64_C(3600) * TICKS_PER_S)
-/* No row is as old; beginning a little behind the epoch, no local month begins before it. */
-#define EVER_TICKS (INT64_C(45) * 86400 * TICKS_PER_S)
-
-enum stage { STAGE_SERIES, STAGE_FIRST, STAGE_ROWS };
 static const enum quantity energies[] = { Q_ENERGY_IMPORT, Q_ENERGY_EXPORT };
 
 struct energy_statistics {
@@ -25,12 +21,12 @@ struct energy_statistics {
         char meter[SCHEMA_METER_MAX + 1];
         char channel[ENERGY_CHANNEL_MAX + 1];
         int64_t from, to, now;
+        struct total_limit limits[2];    /* by energy */
         struct json_writer json;
         bool begun;
-        enum stage stage;
         unsigned energy;                 /* index into energies */
         char key[SCHEMA_KEY_MAX + 1];
-        struct query *query;
+        struct query *query;             /* NULL: between two series */
         unsigned decimals;
         int64_t first;                   /* the very first total */
         struct query_row row;
@@ -55,6 +51,8 @@ int energy_statistics_new(struct history *h, const struct energy_statistics_spec
         s->from = spec->from;
         s->to = spec->to;
         s->now = spec->now;
+        s->limits[0] = spec->import_limit;
+        s->limits[1] = spec->export_limit;
         *ret = TAKE(s);
         return 0;
 }
@@ -67,31 +65,41 @@ struct energy_statistics *energy_statistics_free(struct energy_statistics *s) {
         return NULL;
 }
 
-static int ask(struct energy_statistics *s, const struct query_spec *steps, enum query_aggregate aggregate) {
-        struct query_spec q = *steps;
+/* In the decimals of the answer. */
+static int64_t first_total(const struct energy_statistics *s) {
+        unsigned decimals;
+        int64_t first;
+
+        if (!history_first_total(s->history, s->meter, s->key, &first, &decimals))
+                return 0;
+        for (; decimals < s->decimals; decimals++)
+                if (__builtin_mul_overflow(first, 10, &first))
+                        return 0;
+        return first;
+}
+
+static int open_hours(struct energy_statistics *s) {
+        struct query_spec q = { .meter = s->meter, .from = s->from, .to = s->to, .now = s->now,
+                                .step_kind = QUERY_STEP_TICKS, .step = HOUR_TICKS, .n_series = 1 };
         const struct query_column *columns;
         unsigned index;
         int r;
 
-        q.meter = s->meter;
-        q.now = s->now;
-        q.n_series = 1;
         strcpy(q.series[0].key, s->key);
-        q.series[0].aggregates = 1u << aggregate;
-        s->query = query_free(s->query);
+        q.series[0].aggregates = 1u << QUERY_LAST;
+        q.series[0].limit = s->limits[s->energy];
         r = query_new(s->history, &q, &s->query, &index);
         if (r < 0)
                 return r;
         (void) query_columns(s->query, &columns);
         s->decimals = columns[0].decimals;
+        s->first = first_total(s);
         return 0;
 }
 
-/* ---- stages: 1 to go on, 0 at the end of everything, negative errno ---- */
+/* ---- steps: 1 to go on, 0 at the end of everything, negative errno ---- */
 
 static int begin_series(struct energy_statistics *s) {
-        const struct query_spec months = { .from = EVER_TICKS, .to = s->now, .step_kind = QUERY_STEP_MONTHS,
-                                           .step = 1 };
         int r;
 
         for (; s->energy < ELEMENTS(energies); s->energy++) {
@@ -101,38 +109,14 @@ static int begin_series(struct energy_statistics *s) {
         }
         if (s->energy == ELEMENTS(energies))
                 return 0;
-        r = ask(s, &months, QUERY_FIRST);
-        if (r < 0)
-                return r;
-        s->stage = STAGE_FIRST;
-        return 1;
-}
-
-static int begin_rows(struct energy_statistics *s) {
-        const struct query_spec hours = { .from = s->from, .to = s->to, .step_kind = QUERY_STEP_TICKS,
-                                          .step = HOUR_TICKS };
-        int r;
-
-        r = ask(s, &hours, QUERY_LAST);
+        r = open_hours(s);
         if (r < 0)
                 return r;
         json_object_begin(&s->json, NULL);
         json_put_string(&s->json, "series", s->key);
         json_put_string(&s->json, "unit_of_measurement", quantity_catalogue[energies[s->energy]].ha_unit);
         json_array_begin(&s->json, "rows");
-        s->stage = STAGE_ROWS;
         return 1;
-}
-
-static int find_first(struct energy_statistics *s) {
-        int r = query_next(s->query, ENERGY_PAGES, &s->row);
-
-        if (r < 0)
-                return r;
-        if (r > 0 && !s->row.known[0])
-                return 1;
-        s->first = r > 0 ? s->row.values[0] : 0;
-        return begin_rows(s);
 }
 
 /* An hour without a row says nothing, so that no later answer says something else of it. */
@@ -148,7 +132,7 @@ static int next_row(struct energy_statistics *s) {
                 json_array_end(w);
                 json_object_end(w);
                 s->energy++;
-                s->stage = STAGE_SERIES;
+                s->query = query_free(s->query);
                 return 1;
         }
         if (!s->row.known[0])
@@ -160,17 +144,6 @@ static int next_row(struct energy_statistics *s) {
         json_put_decimal(w, "sum", s->row.values[0] - s->first, s->decimals);
         json_object_end(w);
         return 1;
-}
-
-static int step(struct energy_statistics *s) {
-        switch (s->stage) {
-        case STAGE_SERIES:
-                return begin_series(s);
-        case STAGE_FIRST:
-                return find_first(s);
-        default:
-                return next_row(s);
-        }
 }
 
 static void begin(struct energy_statistics *s, struct buffer *out) {
@@ -190,7 +163,7 @@ int energy_statistics_next(struct energy_statistics *s, struct buffer *out) {
         for (unsigned budget = ENERGY_BUDGET; out->len - begin_len < EXPORT_PIECE; budget--) {
                 if (budget == 0)
                         return -EAGAIN;
-                r = step(s);
+                r = s->query ? next_row(s) : begin_series(s);
                 if (r < 0)
                         return r;
                 if (r == 0)

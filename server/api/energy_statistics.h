@@ -1,5 +1,5 @@
 /* Totals hour by hour as Home Assistant's recorder takes them in (recorder.import_statistics): the state at the end
- * of each hour, and the sum since the beginning. An hour is told once nothing can change it any more, and always in
+ * of each hour, and the sum since the counter's very first total. An hour is told once nothing can change it any more, and always in
  * the same way, so importing it again changes nothing. */
 #pragma once
 
@@ -7,11 +7,13 @@
 
 #include "base/buffer.h"
 #include "history/history.h"
+#include "history/total_limit.h"
 
 struct energy_statistics_spec {
         const char *meter, *channel;     /* copied */
         int64_t from, to;                /* ticks, full hours of UTC, over */
         int64_t now;                     /* tick */
+        struct total_limit import_limit, export_limit;
 };
 
 struct energy_statistics;

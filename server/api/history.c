@@ -44,6 +44,7 @@ const struct parameter api_history_parameters[] = {
 #define COUNTER_DEFAULT (1u << QUERY_LAST | 1u << QUERY_DELTA)
 
 struct asked {
+        const struct app *app;
         const struct meter *meter;
         const char *meter_id;
         struct history *history;
@@ -165,6 +166,7 @@ static bool add_series(struct asked *a, const char *key, bool is_counter) {
                 return false;
         }
         q->series[q->n_series].aggregates = aggregates_for(a, is_counter);
+        q->series[q->n_series].limit = view_total_limit(a->app, a->meter_id, key);
         strcpy(q->series[q->n_series++].key, key);
         return true;
 }
@@ -282,7 +284,7 @@ static int answer(struct asked *a) {
 
 int api_history(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
-        struct asked a = { .meter = view_find_meter(app, request, reply), .history = app->history,
+        struct asked a = { .app = app, .meter = view_find_meter(app, request, reply), .history = app->history,
                            .request = request, .reply = reply };
         uint64_t boot_ms = view_now();
 

@@ -69,6 +69,20 @@ void view_put_value(struct json_writer *w, const char *key, const struct meter *
         view_put_number(w, key, view_is_current(m, s, now_ms), s->value, quantity_catalogue[s->quantity].decimals);
 }
 
+struct total_limit view_total_limit(const struct app *app, const char *meter, const char *key) {
+        const struct meter *m = fleet_find(app->fleet, meter);
+        struct total_limit limit = { 0 };
+
+        limit.set = m && meter_total_limit(m, key, &limit.most);
+        return limit;
+}
+
+bool view_shown_total(const struct app *app, const char *meter, const char *key, int64_t *total) {
+        struct total_limit limit = view_total_limit(app, meter, key);
+
+        return total_limit_apply(&limit, total);
+}
+
 bool view_lacks_energy(const struct meter *m, enum quantity quantity) {
         const struct series_set *set = meter_series(m);
 

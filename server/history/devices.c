@@ -21,7 +21,7 @@ const struct schema *schema_at(const struct history *h, unsigned slot) {
         return h->store ? store_schema(h->store, slot) : NULL;
 }
 
-static const struct schema *newest_schema(const struct history *h, const char *meter, unsigned *ret_slot) {
+const struct schema *newest_schema(const struct history *h, const char *meter, unsigned *ret_slot) {
         const struct schema *newest = NULL;
 
         for (unsigned i = 0; i < STORE_SCHEMAS_MAX; i++) {
@@ -61,7 +61,7 @@ static int add_own_schema(struct history *h, const struct schema *schema, unsign
         return 0;
 }
 
-static int add_schema(struct history *h, const struct schema *schema, unsigned *ret_slot) {
+int add_schema(struct history *h, const struct schema *schema, unsigned *ret_slot) {
         unsigned slot = 0;
         int r = -EROFS;
 
@@ -414,45 +414,6 @@ static int64_t seen_by(const struct history *h, const struct device *d) {
         return live && live->seen > d->seen ? live->seen : d->seen;
 }
 
-/* The clock was set back: from this tick on another schema, which differs in the era alone. */
-static int begin_era(struct history *h, struct device *d, int64_t tick) {
-        struct schema schema = *d->schema;
-        const struct schema *newest;
-        unsigned slot;
-        int r;
-
-        newest = newest_schema(h, schema.meter, &slot);
-        schema.era = newest ? newest->era + 1 : 0;
-        schema.era_start = newest ? tick : 0;
-        r = add_schema(h, &schema, &slot);
-        if (r == 0) {
-                d->slot = slot;
-                integrals_release(&d->integrals);
-        }
-        return r;
-}
-
-/* Finds the slot for rows of its schema: the meter's newest, if that is the same, or a new one in the same era. */
-static int find_slot(struct history *h, struct device *d) {
-        struct schema schema = *d->schema;
-        const struct schema *newest;
-        unsigned slot;
-        int r;
-
-        if (d->slot != SCHEMA_NONE)
-                return 0;
-        newest = newest_schema(h, schema.meter, &slot);
-        if (!newest || !schema_equal(newest, &schema)) {
-                schema.era = newest ? newest->era : 0;
-                schema.era_start = newest ? newest->era_start : 0;
-                r = add_schema(h, &schema, &slot);
-                if (r < 0)
-                        return r;
-        }
-        d->slot = slot;
-        return 0;
-}
-
 static void store_row(struct history *h, struct device *d, int64_t tick, uint8_t flags, struct history_row *row) {
         integrals_row(&d->integrals, d->schema, d->newest.known ? &d->newest.row : NULL, d->newest.tick, tick, row);
         known_row_take(&d->newest, d->schema, tick, row);
@@ -469,10 +430,10 @@ void device_row(struct history *h, struct device *d, uint64_t boot_ms, const str
 
         if (values.mask == 0)
                 return;
-        if (!is_back || d->stamp - tick <= STEP_BACK_TICKS || begin_era(h, d, tick) < 0) {
+        if (!is_back || d->stamp - tick <= STEP_BACK_TICKS || device_begin_era(h, d, tick, &values) < 0) {
                 if (is_back)
                         tick = seen + 1;
-                if (tick > HISTORY_TICK_MAX || find_slot(h, d) < 0) {
+                if (tick > HISTORY_TICK_MAX || device_find_slot(h, d, &values) < 0) {
                         h->n_dropped++;
                         return;
                 }
@@ -489,7 +450,7 @@ int device_row_at(struct history *h, struct device *d, int64_t tick, const struc
                 return -ERANGE;
         if (tick <= seen_by(h, d))
                 return -EEXIST;
-        r = find_slot(h, d);
+        r = device_find_slot(h, d, &values);
         if (r < 0)
                 return r;
         d->stamp = tick;

@@ -96,6 +96,9 @@ uint64_t history_generation(const struct history *h);
 
 /* Schemas of a meter by id, in order of their making: the i-th; NULL past the last. ret_slot is what chunks carry. */
 const struct schema *history_schema(const struct history *h, const char *meter, unsigned i, unsigned *ret_slot);
+/* The very first total that was ever stored of a counter: it stays known when the ring has gone round. False: none was. */
+bool history_first_total(const struct history *h, const char *meter, const char *key, int64_t *ret_total,
+                         unsigned *ret_decimals);
 /* Ids of all meters that have rows or had; NULL past the last. */
 const char *history_meter_id(const struct history *h, unsigned i);
 

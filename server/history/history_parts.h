@@ -173,6 +173,7 @@ struct device {
         struct schema *schema;          /* of the next row to be stored */
         const struct schema *latest;    /* of the next row to come: the same, or that of a change that waits */
         unsigned slot;                  /* SCHEMA_NONE until a row needs one */
+        uint64_t unbegun;               /* columns: counters whose first total the slot's schema does not know */
         int64_t seen;                   /* newest tick */
         int64_t stamp;                  /* what the clock said then */
         bool is_new;                    /* newest changed since the last checkpoint */
@@ -184,6 +185,8 @@ const struct schema *schema_at(const struct history *h, unsigned slot);
 static inline uint64_t schema_mask(const struct schema *s) {
         return s->n_columns == 64 ? UINT64_MAX : (UINT64_C(1) << s->n_columns) - 1;
 }
+const struct schema *newest_schema(const struct history *h, const char *meter, unsigned *ret_slot);
+int add_schema(struct history *h, const struct schema *schema, unsigned *ret_slot);
 struct device *device_new(const struct schema *schema);
 void device_free(struct device *d);
 /* Its rows follow this schema from now on; takes it over. */
@@ -197,6 +200,13 @@ int device_row_at(struct history *h, struct device *d, int64_t tick, const struc
 void known_row_take(struct known_row *k, const struct schema *schema, int64_t tick, const struct history_row *row);
 /* Slots that nothing refers to any more may be given away. */
 void release_schemas(struct history *h);
+
+/* ---- device_slot.c: which schema the next row is of ---- */
+
+/* A slot for the row: that of the meter's newest schema, if it is the same, or a new one in the same era. */
+int device_find_slot(struct history *h, struct device *d, const struct history_row *row);
+/* The clock was set back: from this tick on another schema, which differs in the era alone. */
+int device_begin_era(struct history *h, struct device *d, int64_t tick, const struct history_row *row);
 
 /* ---- waiting.c: rows without a time yet ---- */
 

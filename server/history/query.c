@@ -83,6 +83,13 @@ int64_t query_begin(const struct query *q) {
         return q->begins[q->tier];
 }
 
+/* What may not be told counts as absent. */
+static void limit_totals(const struct query *q, struct query_item *row) {
+        for (unsigned k = 0; k < q->n_series; k++)
+                if ((row->present >> k & 1) && !total_limit_apply(&q->series[k].limit, &row->values[k][0]))
+                        row->present &= ~(1u << k);
+}
+
 static int next_row(struct query *q, struct query_row *ret) {
         struct query_item *item = &q->item;
         int r;
@@ -91,6 +98,8 @@ static int next_row(struct query *q, struct query_row *ret) {
                 r = query_read(q, item);
                 if (r <= 0)
                         return r;
+                if (item->kind == QUERY_ITEM_ROW)
+                        limit_totals(q, item);
         } while (item->kind != QUERY_ITEM_ROW || item->present == 0 || item->tick < item->slot->begin);
         ret->tick = ret->end = item->tick;
         ret->number = item->number;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "history/history.h"
+#include "history/total_limit.h"
 
 #define QUERY_SERIES_MAX  16
 #define QUERY_COLUMNS_MAX (QUERY_SERIES_MAX * QUERY_AGGREGATES)
@@ -30,6 +31,7 @@ enum query_step { QUERY_STEP_RAW, QUERY_STEP_TICKS, QUERY_STEP_DAYS, QUERY_STEP_
 struct query_series {
         char key[SCHEMA_KEY_MAX + 1];
         uint32_t aggregates;            /* bit by enum query_aggregate; those not of its kind are left out */
+        struct total_limit limit;       /* counters only */
 };
 
 struct query_spec {

@@ -60,7 +60,8 @@ static void search_page(struct query *q, const struct window *w, unsigned i_slot
                         found |= item->present & q->missing;
                 }
         for (unsigned k = 0; k < q->n_series; k++)
-                q->series[k].has_total |= found >> k & 1;
+                if (found >> k & 1)
+                        q->series[k].has_total = total_limit_apply(&q->series[k].limit, &q->series[k].total);
         q->missing &= ~found;
 }
 

@@ -51,6 +51,7 @@ struct query_state {
 
         bool has_total;
         int64_t total;                  /* of a counter, at the start of the bucket */
+        struct total_limit limit;       /* in the series' decimals; registers have none */
 };
 
 enum query_item_kind { QUERY_ITEM_ROW, QUERY_ITEM_BUCKET, QUERY_ITEM_END };

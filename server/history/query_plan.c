@@ -138,8 +138,16 @@ static const struct schema_column *column_of(const struct query *q, unsigned i_s
         return *ret < 0 ? NULL : &s->columns[*ret];
 }
 
+/* From the newest schema's decimals to the series' own. */
+static void scale_limit(struct total_limit *limit, unsigned places) {
+        for (; places > 0 && limit->most != INT64_MIN; places--)
+                if (__builtin_mul_overflow(limit->most, 10, &limit->most))
+                        limit->set = false;
+}
+
 /* A series is what the newest schema says it is, with the finest decimals it ever had. */
 static bool describe_series(struct query *q, struct query_state *series) {
+        unsigned newest_decimals = 0;
         bool found = false;
 
         for (unsigned i = q->n_slots; i-- > 0;) {
@@ -148,12 +156,15 @@ static bool describe_series(struct query *q, struct query_state *series) {
 
                 if (!c)
                         continue;
-                if (!found)
+                if (!found) {
                         series->kind = c->kind;
+                        newest_decimals = c->decimals;
+                }
                 if (c->kind == series->kind && (!found || c->decimals > series->decimals))
                         series->decimals = c->decimals;
                 found = true;
         }
+        scale_limit(&series->limit, series->decimals - newest_decimals);
         return found;
 }
 
@@ -211,9 +222,12 @@ static void add_column(struct query *q, const struct query_state *series, int ag
 
 static int plan_one_series(struct query *q, struct query_state *series, const struct query_series *asked) {
         memcpy(series->key, asked->key, sizeof series->key);
+        if (!q->registers)
+                series->limit = asked->limit;
         if (!describe_series(q, series))
                 return -ESRCH;
         series->aggregates = asked->aggregates & aggregates_of_kind[series->kind];
+        series->limit.set &= series->kind == COLUMN_COUNTER;
         if (q->step_kind == QUERY_STEP_RAW)
                 add_column(q, series, -1);
         for (int i = 0; i < QUERY_AGGREGATES && q->step_kind != QUERY_STEP_RAW; i++) {

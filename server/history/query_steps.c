@@ -36,6 +36,8 @@ static void add_reported(struct query_state *s, int64_t first, int64_t last, int
 }
 
 void query_add_totals(struct query_state *s, int64_t first, int64_t last, int64_t count) {
+        if (!total_limit_apply(&s->limit, &first) || !total_limit_apply(&s->limit, &last))
+                return;
         if (!s->any)
                 s->first = first;
         query_add_extremes(s, first, last);

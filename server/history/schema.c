@@ -2,8 +2,10 @@
  *
  *    0 u32 magic "HSC1"    4 u32 CRC32C of bytes 8..4095   8 u64 serial
  *   16 u32 hold           20 u32 era                      24 i64 era's start
- *   32 u8 columns         33 meter, 33 bytes              66 columns of 44 bytes: key, 41 bytes; u8 kind; u8 decimals;
- *                                       u8 column of the power of an integral (bits 0..6, 1 for the first), export (bit 7)
+ *   32 u8 columns         33 meter, 33 bytes              66 columns of 44 bytes: key, 41 bytes; u8 kind (bits 0..6), a
+ *                                       first total is known (bit 7); u8 decimals; u8 column of the power of an integral
+ *                                       (bits 0..6, 1 for the first), export (bit 7)
+ * 2882 i64 first totals, by column
  *
  * Texts are filled up with zeros. */
 #include "history/schema.h"
@@ -19,8 +21,11 @@
 
 enum { AT_MAGIC = 0, AT_CRC = 4, AT_SERIAL = 8, AT_HOLD = 16, AT_ERA = 20, AT_ERA_START = 24, AT_N_COLUMNS = 32,
        AT_METER = 33, AT_COLUMNS = AT_METER + SCHEMA_METER_MAX + 1 };
+enum { AT_FIRSTS = 2882 };
 enum { AT_KEY = 0, AT_KIND = SCHEMA_KEY_MAX + 1, AT_DECIMALS, AT_INTEGRAL, COLUMN_BYTES };
-_Static_assert(AT_COLUMNS + SCHEMA_COLUMNS_MAX * COLUMN_BYTES <= PAGE_BYTES, "a schema is one page");
+#define HAS_FIRST 0x80
+_Static_assert(AT_COLUMNS + SCHEMA_COLUMNS_MAX * COLUMN_BYTES == AT_FIRSTS, "first totals follow the columns");
+_Static_assert(AT_FIRSTS + SCHEMA_COLUMNS_MAX * 8 <= PAGE_BYTES, "a schema is one page");
 
 static uint32_t checksum(const uint8_t *page) {
         return crc32c(page + AT_SERIAL, PAGE_BYTES - AT_SERIAL);
@@ -59,9 +64,11 @@ void schema_write(const struct schema *s, uint8_t *page) {
                 uint8_t *column = page + AT_COLUMNS + i * COLUMN_BYTES;
 
                 memcpy(column + AT_KEY, s->columns[i].key, strlen(s->columns[i].key));
-                column[AT_KIND] = s->columns[i].kind;
+                column[AT_KIND] = (uint8_t) (s->columns[i].kind | (s->columns[i].has_first ? HAS_FIRST : 0));
                 column[AT_DECIMALS] = s->columns[i].decimals;
                 column[AT_INTEGRAL] = (uint8_t) (s->columns[i].integral_of | s->columns[i].is_export << 7);
+                if (s->columns[i].has_first)
+                        put_le64(page + AT_FIRSTS + i * 8, (uint64_t) s->columns[i].first);
         }
         put_le32(page + AT_CRC, checksum(page));
 }
@@ -74,8 +81,10 @@ static bool read_text(const uint8_t *in, size_t size, char *ret) {
         return true;
 }
 
-static bool read_column(const uint8_t *in, unsigned n_columns, struct schema_column *ret) {
-        ret->kind = in[AT_KIND];
+static bool read_column(const uint8_t *in, const uint8_t *first, unsigned n_columns, struct schema_column *ret) {
+        ret->kind = in[AT_KIND] & (HAS_FIRST - 1);
+        ret->has_first = in[AT_KIND] & HAS_FIRST;
+        ret->first = ret->has_first ? (int64_t) get_le64(first) : 0;
         ret->decimals = in[AT_DECIMALS];
         ret->integral_of = in[AT_INTEGRAL] & 0x7f;
         ret->is_export = in[AT_INTEGRAL] >> 7;
@@ -97,7 +106,8 @@ bool schema_read(const uint8_t *page, struct schema *ret) {
         if (s.n_columns > SCHEMA_COLUMNS_MAX || !read_text(page + AT_METER, sizeof s.meter, s.meter))
                 return false;
         for (unsigned i = 0; i < s.n_columns; i++)
-                if (!read_column(page + AT_COLUMNS + i * COLUMN_BYTES, s.n_columns, &s.columns[i]))
+                if (!read_column(page + AT_COLUMNS + i * COLUMN_BYTES, page + AT_FIRSTS + i * 8, s.n_columns,
+                                 &s.columns[i]))
                         return false;
         *ret = s;
         return true;

@@ -23,6 +23,8 @@ struct schema_column {
         uint8_t integral_of;            /* counters: 1 + the column of the power (mW) that this energy (mWh) is made of; 0: it
                                          * comes with the rows */
         bool is_export;                 /* integrals: of the negative part, as a positive energy */
+        bool has_first;
+        int64_t first;                  /* counters: the very first total that was stored under this key */
 };
 
 struct schema {
@@ -35,7 +37,7 @@ struct schema {
         struct schema_column columns[SCHEMA_COLUMNS_MAX];
 };
 
-/* Same meter, columns in the same order and hold time; serial and era aside. */
+/* Same meter, columns in the same order and hold time; serial, era and first totals aside. */
 bool schema_equal(const struct schema *a, const struct schema *b);
 
 /* -1 when there is no such column. */

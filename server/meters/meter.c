@@ -379,6 +379,12 @@ const struct meter_transition *meter_transitions(const struct meter *m, unsigned
         return m->transitions;
 }
 
+bool meter_total_limit(const struct meter *m, const char *key, int64_t *ret_most) {
+        const struct series *s = series_set_find(&m->values.series, key);
+
+        return s && values_total_limit(&m->values, s, ret_most);
+}
+
 const struct series_set *meter_series(const struct meter *m) {
         return &m->values.series;
 }

@@ -57,6 +57,8 @@ const struct profile *meter_profile(const struct meter *m);     /* NULL while no
 enum meter_state meter_state(const struct meter *m);
 const struct meter_transition *meter_transitions(const struct meter *m, unsigned *ret_count);  /* oldest first */
 const struct series_set *meter_series(const struct meter *m);
+/* Up to where a recorded total of that series may be told, as values_total_limit; false for any other key. */
+bool meter_total_limit(const struct meter *m, const char *key, int64_t *ret_most);
 const struct session *meter_session(const struct meter *m);
 const struct framer *meter_framer(const struct meter *m);
 const struct frame_log *meter_frames(const struct meter *m);

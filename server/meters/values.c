@@ -210,6 +210,23 @@ void values_take(struct values *v, struct report *report, uint64_t frame) {
 
 /* ---- what others see ---- */
 
+/* A published total is the newest that may be shown. Without one the register's rows are of before the start, and safe. */
+bool values_total_limit(const struct values *v, const struct series *s, int64_t *ret_most) {
+        const struct counter *c;
+
+        if (!v->recorder.history || quantity_catalogue[s->quantity].kind != QUANTITY_COUNTER)
+                return false;
+        if (s->known) {
+                *ret_most = s->value;
+                return true;
+        }
+        c = totals_find(&v->totals, s->channel, s->quantity);
+        if (s->source != SOURCE_INTEGRATED && (!c || !c->known || survives(v, (unsigned) (s - v->series.items), c)))
+                return false;
+        *ret_most = INT64_MIN;
+        return true;
+}
+
 const char *values_withheld(const struct values *v, unsigned i, uint64_t *ret_count) {
         unsigned verdict = COUNTER_UNCONFIRMED + i - 2;
 

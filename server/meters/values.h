@@ -43,6 +43,10 @@ void values_restore(struct values *v);
 /* Takes in what the protocol reports. frame: number of the raw frame that brought the last of it, 0: none. */
 void values_take(struct values *v, struct report *report, uint64_t frame);
 
+/* Recorded totals of this series above *ret_most are not to be told yet, by anyone: what is published stands for them
+ * until the checkpoint that has them (INT64_MIN: none may be told). False: all may. */
+bool values_total_limit(const struct values *v, const struct series *s, int64_t *ret_most);
+
 /* The i-th reason and its count. */
 const char *values_withheld(const struct values *v, unsigned i, uint64_t *ret_count);
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "history/query.h"
 #include "tools/random.h"
 
 #define KWH INT64_C(1000000)
@@ -19,6 +20,7 @@
 #define HOUR_MS 3600000
 #define DAY_MS (24 * HOUR_MS)
 #define MAX_POWER_W 20000
+#define EVER (INT64_C(1) << 36)      /* ticks: later than anything here */
 
 static uint64_t seed;
 
@@ -53,11 +55,58 @@ static int64_t most_since(const struct life *l, const struct seen *s) {
                (int64_t) (l->n_reports + l->n_starts) * 2 + KWH * (int64_t) l->n_starts;
 }
 
+/* What the history tells as a meter's newest total: INT64_MIN, nothing. */
+static int64_t told(struct life *l, const struct values_meter *m, const struct series *s) {
+        struct query_spec spec = { .meter = m->config.id, .n_series = 1, .step_kind = QUERY_STEP_MONTHS, .step = 2640,
+                                   .to = EVER, .now = EVER };
+        CLEANUP(query_freep) struct query *q = NULL;
+        struct query_row row;
+        unsigned index;
+
+        strcpy(spec.series[0].key, s->key);
+        spec.series[0].aggregates = 1u << QUERY_LAST;
+        spec.series[0].limit.set = values_total_limit(&m->values, s, &spec.series[0].limit.most);
+        if (query_new(l->b.history, &spec, &q, &index) < 0)
+                return INT64_MIN;
+        assert_int_equal(query_next(q, UINT16_MAX, &row), 1);
+        return row.known[0] ? row.values[0] : INT64_MIN;
+}
+
+/* Where the clock was set back, the rows up to the next quarter of an hour are told later. */
+static bool is_visible(const struct life *l, const struct values_meter *m) {
+        const struct recorder *r = &m->values.recorder;
+        struct history_row row;
+        int64_t tick, from = 0, to;
+        unsigned slot;
+
+        if (!history_newest(r->history, r->handle, &tick, &row))
+                return false;
+        for (unsigned i = 0; history_schema(l->b.history, m->config.id, i, &slot); i++)
+                history_visible(l->b.history, slot, &from, &to);
+        return tick > from;
+}
+
+/* Whatever tells of an energy tells the same number. */
+static void look_at_history(struct life *l, const struct seen *seen, int64_t value) {
+        const struct values_meter *m = &l->b.meters[seen->meter];
+        const struct series *s = series_set_get(&m->values.series, 0, seen->quantity);
+        int64_t past;
+
+        if (!is_visible(l, m))
+                return;
+        past = told(l, m, s);
+        if (past != value && (value != INT64_MIN || s->source == SOURCE_INTEGRATED))
+                fail_msg("%s of meter %u: %lld is shown, %lld told", quantity_catalogue[seen->quantity].key, seen->meter,
+                         (long long) value, (long long) past);
+}
+
 static void look(struct life *l) {
         for (unsigned i = 0; i < 4; i++) {
                 struct seen *s = &l->seen[i];
                 int64_t value = values_bench_value(&l->b, s->meter, s->quantity);
 
+                if (below(l, 50) == 0)
+                        look_at_history(l, s, value);
                 if (value == INT64_MIN)
                         continue;
                 if (!s->known) {
