@@ -4,6 +4,7 @@
 #include "api/app.h"
 
 int api_service(void *userdata, const struct request *request, struct reply *reply);
+int api_openapi(void *userdata, const struct request *request, struct reply *reply);
 int api_healthz(void *userdata, const struct request *request, struct reply *reply);
 int api_meters(void *userdata, const struct request *request, struct reply *reply);
 int api_meter(void *userdata, const struct request *request, struct reply *reply);

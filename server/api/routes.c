@@ -56,6 +56,12 @@ const struct route api_routes[] = {
                 .answers = ANSWERS(JSON("Service", "The gateway.")),
         },
         {
+                .method = "GET", .pattern = "/api/v1/openapi.json", .handler = api_openapi,
+                .name = "getOpenApi", .tag = "Gateway", .summary = "This document",
+                .description = "Everything that the gateway answers to, but for the page.",
+                .answers = ANSWERS(JSON("OpenApi", "OpenAPI 3.1.")),
+        },
+        {
                 .method = "GET", .pattern = "/api/v1/meters", .handler = api_meters,
                 .name = "listMeters", .tag = "Meters", .summary = "Every meter with its state and readings",
                 .description = "In the order of the configuration.",
@@ -152,7 +158,7 @@ const struct route api_routes[] = {
                 .parameters = api_home_assistant_parameters,
                 .name = "getHomeAssistantPackage", .tag = "Integrations", .summary = "Configuration for Home Assistant",
                 .description = "A package with a sensor for every series of every meter.",
-                .answers = ANSWERS({ 200, "application/yaml", NULL, "The package." }),
+                .answers = ANSWERS({ 200, "application/yaml", "HomeAssistantPackage", "The package." }),
         },
         {
                 .method = "GET", .pattern = "/metrics", .handler = api_metrics,

@@ -12,6 +12,7 @@ static const struct {
         const char *name;
         const char *path;
 } links[] = {
+        { "openapi", "/api/v1/openapi.json" },
         { "meters", "/api/v1/meters" },
         { "samples", "/api/v1/samples" },
         { "events", "/api/v1/events" },
