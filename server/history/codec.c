@@ -47,6 +47,7 @@ static const uint8_t widths[] = { WIDTHS(WIDTH) };
 #define WIDTH_BITS 0x1f
 #define HAS_FACTOR 0x80
 #define EXCEPTIONS_MAX 0x7f
+#define FACTOR_PAYS 32
 _Static_assert(ELEMENTS(widths) == WIDTH_BITS + 1 && MODES == MODE_BITS + 1, "the head names all of them");
 
 static const struct {
@@ -75,7 +76,7 @@ static uint64_t low_bits(unsigned width) {
 /* ---- coding ---- */
 
 static unsigned bit_length(uint64_t v) {
-        return v == 0 ? 0 : 64 - (unsigned) __builtin_clzll(v);
+        return 63 - (unsigned) __builtin_clzll(v | 1) + (v > 0);
 }
 
 /* Leaves the n - 1 differences between neighbours; returns the first value. */
@@ -157,31 +158,56 @@ static bool divide(struct plan *p) {
         return true;
 }
 
+/* How many residuals have which length. Neighbours are often of one length: with a counter for each of them none waits
+ * for the other. Returns the greatest length. */
+static unsigned count_lengths(const struct plan *p, uint8_t *counts) {
+        uint8_t odd[65] = { 0 };
+        uint64_t all = 0;
+        unsigned longest;
+        size_t i;
+
+        for (i = 0; i + 1 < p->n; i += 2) {
+                counts[bit_length(p->residuals[i])]++;
+                odd[bit_length(p->residuals[i + 1])]++;
+                all |= p->residuals[i] | p->residuals[i + 1];
+        }
+        if (i < p->n) {
+                counts[bit_length(p->residuals[i])]++;
+                all |= p->residuals[i];
+        }
+        longest = bit_length(all);
+        for (unsigned b = 0; b <= longest; b++)
+                counts[b] = (uint8_t) (counts[b] + odd[b]);
+        return longest;
+}
+_Static_assert(CODEC_BLOCK <= UINT8_MAX, "so many of one length can be counted");
+
 /* Finds the width that makes the block the shortest; where two do, the one with fewer exceptions. */
 static void choose_width(struct plan *p) {
-        unsigned counts[65] = { 0 }, longest = 64, code = 0;
+        unsigned code = 0, n_exceptions = 0, longest, above;
         size_t fixed = 1 + (p->factor > 1 ? varint_len(p->factor) : 0);
+        uint8_t counts[65] = { 0 };
 
         for (unsigned i = 0; i < modes[p->mode].n_bases; i++)
                 fixed += varint_len(zigzag(p->bases[i]));
-        for (size_t i = 0; i < p->n; i++)
-                counts[bit_length(p->residuals[i])]++;
-        while (longest > 0 && counts[longest] == 0)
-                longest--;
+        longest = above = count_lengths(p, counts);
         while (widths[code] < longest)
                 code++;
         p->width_code = code;
         p->n_exceptions = 0;
         p->bytes = fixed + (p->factor > 1) + packed_bytes(p->n, widths[code]);
         while (code-- > 0) {
-                unsigned width = widths[code], n_exceptions = 0;
+                unsigned width = widths[code];
                 size_t bytes = fixed + 1 + packed_bytes(p->n, width);
 
-                for (unsigned b = width + 1; b <= longest; b++) {
-                        n_exceptions += counts[b];
-                        bytes += counts[b] * (1 + (b - width + 6) / 7);
-                }
-                if (bytes < p->bytes && n_exceptions <= EXCEPTIONS_MAX) {
+                for (; above > width; above--)
+                        n_exceptions += counts[above];
+                /* Each takes two bytes at least, and narrower ones leave no fewer. */
+                if (n_exceptions > EXCEPTIONS_MAX || fixed + 1 + 2 * n_exceptions >= p->bytes)
+                        break;
+                for (unsigned b = width + 1; b <= longest; b++)
+                        bytes += (size_t) counts[b] * (1 + (b - width + 6) / 7);
+                if (bytes < p->bytes) {
                         p->width_code = code;
                         p->n_exceptions = n_exceptions;
                         p->bytes = bytes;
@@ -250,8 +276,10 @@ size_t codec_encode(const int64_t *values, size_t n, uint8_t *out, size_t cap) {
                 if (n < modes[m].n_bases)
                         continue;
                 predict(&trial, (enum mode) m, values, n);
-                keep_shorter(&best, &trial);
-                if (divide(&trial))
+                /* Of many residuals the bits that a factor saves are more than it takes. */
+                if (n < FACTOR_PAYS)
+                        keep_shorter(&best, &trial);
+                if (divide(&trial) || n >= FACTOR_PAYS)
                         keep_shorter(&best, &trial);
         }
         return best.bytes <= cap ? (size_t) (put_block(out, &best) - out) : 0;
