@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tools/circuits.h"
+#include "tools/household.h"
 #include "tools/random.h"
 #include "tools/terminal.h"
 #include "tools/trace_file.h"
@@ -40,6 +41,7 @@ struct simulator {
         bool has_told;                  /* expected has been told */
         struct load load;
         struct circuits circuits;
+        struct household household;
         struct measured series;         /* those that it has */
         struct measured expected;
 };
@@ -96,14 +98,22 @@ static void flush_output(struct simulator *s, uint64_t now_ms) {
 
 /* --- time -------------------------------------------------------------------------------------------------- */
 
-static int64_t local_time_ms(void) {
+static void follow_clock(struct simulator *s) {
+        struct household_moment moment;
         struct timespec ts;
+        int64_t utc_ms;
         struct tm tm;
 
         clock_gettime(CLOCK_REALTIME, &ts);
+        utc_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+        if (s->options.household) {
+                household_at(&s->household, utc_ms, &moment);
+                s->load = moment.house;
+                return;
+        }
         if (!localtime_r(&ts.tv_sec, &tm))
                 tm.tm_gmtoff = 0;
-        return ((int64_t) ts.tv_sec + tm.tm_gmtoff) * 1000 + ts.tv_nsec / 1000000;
+        load_curve_at(s->options.mcu.seed, utc_ms + tm.tm_gmtoff * 1000, &s->load);
 }
 
 static void follow_load(struct simulator *s, uint64_t now_ms) {
@@ -115,7 +125,7 @@ static void follow_load(struct simulator *s, uint64_t now_ms) {
                 s->trace = trace_free(s->trace);
                 s->fixed = true;  /* what was there last stays */
         } else if (!s->fixed && !s->trace) {
-                load_curve_at(s->options.mcu.seed, local_time_ms(), &s->load);
+                follow_clock(s);
         }
 }
 
@@ -385,6 +395,7 @@ int simulator_new(sd_event *event, const struct simulator_options *options, stru
         s->started_ms = now_ms;
         s->replug_ms = TUYA_MCU_NEVER;
         tuya_points_has(s->options.profile, options->phase_form, &s->series);
+        household_init(&s->household, options->mcu.seed);
         circuits_init(&s->circuits, s->options.profile->n_channels, options->mcu.seed);
         tuya_mcu_init(&s->mcu, &s->options.mcu, now_ms);
         if (tuya_mcu_set_product(&s->mcu, s->options.mcu.product_key, now_ms) < 0) {

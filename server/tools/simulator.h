@@ -20,7 +20,8 @@ struct simulator_options {
         const struct profile *profile;  /* borrowed; what it is; NULL: the PJ-MGW1103 as captured */
         enum phase_form phase_form;
         const char *link_path;    /* borrowed; a symbolic link to the port, which follows it; NULL: none */
-        const char *trace_path;   /* borrowed; NULL: the load curve */
+        const char *trace_path;   /* borrowed; NULL: the load curve, */
+        bool household;           /* or what a family's house draws over the year (household.h) */
         unsigned speed;           /* of the trace; 0: 1 */
         bool loop;                /* begin the trace again at its end; else its last row stays */
         uint32_t baud;            /* speed at which it understands, garbage at any other; 0: all */

@@ -9,15 +9,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "tools/household.h"
 #include "tools/load_curve.h"
 #include "tools/terminal.h"
 
 enum {
         HOUSE_STEP_MS = 1000,     /* how often the load moves */
         TIMER_ACCURACY_US = 5000,
-
-        START_IMPORT_WH = 5858944,
-        START_EXPORT_WH = 7926904,
 };
 
 #define RECORD_COUNTS_MAX INT64_C(0x7fffffff)  /* what its 32 bits take, with room to grow */
@@ -25,6 +23,7 @@ enum {
 struct vue_simulator {
         struct vue_simulator_options options;
         struct mgm111 module;
+        struct household household;
         struct terminal terminal;   /* closed while it is unplugged */
         sd_event *event;
         sd_event_source *timer;     /* owned */
@@ -38,23 +37,31 @@ static void tell(const struct vue_simulator *s, const char *what, const void *da
                 s->options.event(s->options.userdata, what, data, len);
 }
 
-static void follow_house(struct vue_simulator *s, uint64_t now_ms) {
+static int64_t house_power(struct vue_simulator *s) {
+        struct household_moment moment;
         struct timespec ts;
         struct load load;
         int64_t time_ms;
         struct tm tm;
 
+        clock_gettime(CLOCK_REALTIME, &ts);
+        time_ms = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+        if (s->options.household) {
+                household_at(&s->household, time_ms, &moment);
+                return household_grid_mw(&moment);
+        }
+        if (!localtime_r(&ts.tv_sec, &tm))
+                tm.tm_gmtoff = 0;
+        time_ms += tm.tm_gmtoff * 1000;
+        load_curve_at(s->options.module.seed, time_ms, &load);
+        return load.power_mw - (s->options.solar ? solar_curve_at(s->options.module.seed, time_ms) : 0);
+}
+
+static void follow_house(struct vue_simulator *s, uint64_t now_ms) {
         if (s->fixed || now_ms < s->step_ms)
                 return;
         s->step_ms = now_ms + HOUSE_STEP_MS;
-        clock_gettime(CLOCK_REALTIME, &ts);
-        if (!localtime_r(&ts.tv_sec, &tm))
-                tm.tm_gmtoff = 0;
-        time_ms = ((int64_t) ts.tv_sec + tm.tm_gmtoff) * 1000 + ts.tv_nsec / 1000000;
-        load_curve_at(s->options.module.seed, time_ms, &load);
-        if (s->options.solar)
-                load.power_mw -= solar_curve_at(s->options.module.seed, time_ms);
-        mgm111_set_power(&s->module, now_ms, load.power_mw);
+        mgm111_set_power(&s->module, now_ms, house_power(s));
 }
 
 static void flush_output(struct vue_simulator *s) {
@@ -172,9 +179,9 @@ static uint64_t counts_of(const struct mgm111_options *o, int64_t energy_wh) {
 
 static void fill_registers(struct vue_simulator_options *o) {
         if (o->module.import_counts == 0)
-                o->module.import_counts = counts_of(&o->module, START_IMPORT_WH);
+                o->module.import_counts = counts_of(&o->module, VUE_SIMULATOR_IMPORT_WH);
         if (o->module.export_counts == 0)
-                o->module.export_counts = counts_of(&o->module, o->solar ? START_EXPORT_WH : 0);
+                o->module.export_counts = counts_of(&o->module, o->solar ? VUE_SIMULATOR_EXPORT_WH : 0);
 }
 
 static int start(struct vue_simulator *s) {
@@ -198,6 +205,7 @@ int vue_simulator_new(sd_event *event, const struct vue_simulator_options *optio
         s->event = sd_event_ref(event);
         s->replug_ms = MGM111_NEVER;
         terminal_init(&s->terminal, event, options->link_path, on_received, s);
+        household_init(&s->household, options->module.seed);
         mgm111_init(&s->module, &s->options.module, clock_now_ms());
         r = start(s);
         if (r < 0) {

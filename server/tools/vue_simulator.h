@@ -10,11 +10,16 @@
 
 #define VUE_SIMULATOR_ERROR_MAX 448
 
+/* What the registers of a house of some years hold. */
+#define VUE_SIMULATOR_IMPORT_WH 5858944
+#define VUE_SIMULATOR_EXPORT_WH 7926904
+
 struct vue_simulator;
 
 struct vue_simulator_options {
         struct mgm111_options module;   /* its registers start as those of a house of some years */
         const char *link_path;          /* borrowed; a symbolic link to the port, which follows it; NULL: none */
+        bool household;                 /* what a family's house draws and its roof gives over the year (household.h) */
         bool solar;                     /* a roof of panels: power changes its sign every few minutes */
         /* What goes over the line ("rx": received by the module, "tx") and what happens to the port ("port",
          * "unplugged", no bytes). May be NULL. */
