@@ -32,9 +32,17 @@ static bool is_mapped(const struct tuya_session *s, uint8_t id) {
                (!row->is_increment || tuya_counts_increment(s->config.profile, row));
 }
 
+static bool is_increment(const struct tuya_session *s, uint8_t id) {
+        const struct profile_datapoint *row = profile_datapoint(s->config.profile, id);
+
+        return row && row->is_increment;
+}
+
+/* Increments are no states: they go with the next moment. */
 void tuya_moment_drop(struct tuya_session *s, enum tuya_counter counter) {
         for (unsigned id = 0; s->moment.open && id < 256; id++)
-                s->base.counters[counter] += s->moment.has[id] && is_mapped(s, (uint8_t) id);
+                s->base.counters[counter] += s->moment.has[id] && is_mapped(s, (uint8_t) id) &&
+                                             !is_increment(s, (uint8_t) id);
         s->moment = (struct tuya_moment) { 0 };
 }
 
@@ -97,7 +105,7 @@ static void add_datapoint(struct tuya_session *s, uint64_t now_ms, const struct 
                 s->moment = (struct tuya_moment) { .open = true, .first_ms = now_ms };
         hold_directed(s, d->id);
         if (d->numeric)
-                s->moment.increments[d->id] += d->number;
+                tuya_increment_take(s, d->id, d->number);
         s->moment.has[d->id] = true;
         s->moment.last_ms = now_ms;
         s->moment.confirmed = false;
@@ -175,7 +183,7 @@ static void map_value(const struct tuya_session *s, const struct tuya_directions
         struct tuya_datapoint d = from_table(held ? held : last);
 
         if (row && row->is_increment)
-                d.number = s->moment.increments[d.id];
+                d.number = tuya_increment_sum(s, d.id);
         if (!held || is_direction_certain(s, held))
                 tuya_datapoint_map(s->config.profile, directions, &d, report);
 }
@@ -193,7 +201,7 @@ static void map_moment(const struct tuya_session *s, struct report *report) {
                 tuya_directions_note(&directions, &d);
         }
         for (unsigned i = 0; i < table->count; i++)
-                if (s->moment.has[table->items[i].id])
+                if (s->moment.has[table->items[i].id] || tuya_increment_sum(s, (uint8_t) table->items[i].id) != 0)
                         map_value(s, &directions, &table->items[i], report);
 }
 
@@ -251,6 +259,7 @@ static void publish_report(struct tuya_session *s, uint64_t now_ms, const struct
                 s->seen_nonzero |= r->value != 0;
         }
         s->last_data_ms = s->moment.last_ms;
+        tuya_increments_published(s);
         end_moment(s, now_ms);
         out->report = *report;
         out->has_report = true;

@@ -55,8 +55,10 @@ void tuya_set_profile(struct session *base, const struct profile *profile) {
         bool same = before && profile && strcmp(before->name, profile->name) == 0;
 
         s->config.profile = profile;
-        if (!same)
-                memset(s->nonzero, 0, sizeof s->nonzero);
+        if (same)
+                return;
+        memset(s->nonzero, 0, sizeof s->nonzero);
+        memset(s->increments, 0, sizeof s->increments);
 }
 
 /* ---- receiving ---- */

@@ -26,6 +26,7 @@ enum tuya_counter {
         TUYA_WITHHELD_RESTART,
         TUYA_WITHHELD_UNCONFIRMED,
         TUYA_WITHHELD_DIRECTION,
+        TUYA_WITHHELD_REPEATED,
         TUYA_COUNTER_COUNT,
 };
 
@@ -72,9 +73,17 @@ struct tuya_moment {
         bool zero_start;         /* held because this MCU has said nothing but zeros so far */
         uint64_t first_ms, last_ms;
         bool has[256];           /* by datapoint id */
-        int64_t increments[256]; /* sums: each report of one counts */
         unsigned n_held;         /* values whose direction has its own datapoint, as they first came */
         struct datapoint held[TUYA_HELD_MAX];
+};
+
+/* What a datapoint of increments has told. */
+struct tuya_increment {
+        int64_t sum;             /* not published yet */
+        int64_t held;            /* from answers, counts if the MCU begins anew after each */
+        int64_t last;            /* as it came, valid when has_last */
+        bool has_last, last_was_answer;
+        uint8_t falls;           /* signs in a row that it does */
 };
 
 struct tuya_session {
@@ -116,6 +125,7 @@ struct tuya_session {
         uint64_t publishing_since_ms, first_report_ms, last_data_ms;
         struct tuya_moment moment;
         bool nonzero[CHANNELS_MAX][Q_COUNT];  /* what was published last was not 0 */
+        struct tuya_increment increments[256];  /* by datapoint id */
 };
 
 static inline uint64_t min_u64(uint64_t a, uint64_t b) {
@@ -129,6 +139,14 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b) {
 static inline struct tuya_session *tuya_session(struct session *base) {
         return (struct tuya_session *) base;
 }
+
+/* increment.c */
+
+/* Takes in an increment of now; nothing for other datapoints. */
+void tuya_increment_take(struct tuya_session *s, uint8_t id, int64_t number);
+/* What has come and was not published. */
+int64_t tuya_increment_sum(const struct tuya_session *s, uint8_t id);
+void tuya_increments_published(struct tuya_session *s);
 
 /* moment.c */
 

@@ -19,6 +19,7 @@ static const struct protocol_counter counters[TUYA_COUNTER_COUNT + 1] = {
         [TUYA_WITHHELD_RESTART] = { "restart", false, true },
         [TUYA_WITHHELD_UNCONFIRMED] = { "unconfirmed", false, true },
         [TUYA_WITHHELD_DIRECTION] = { "direction", false, true },
+        [TUYA_WITHHELD_REPEATED] = { "repeated", false, true },
 };
 _Static_assert((int) TUYA_COUNTER_COUNT <= SESSION_COUNTERS_MAX, "counters");
 

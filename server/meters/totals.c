@@ -22,25 +22,39 @@ const struct counter *totals_find(const struct totals *t, unsigned channel, unsi
         return i >= 0 ? &t->items[i].counter : NULL;
 }
 
-static struct counter *find_or_add(struct totals *t, unsigned channel, unsigned quantity) {
+static struct totals_item *find_or_add(struct totals *t, unsigned channel, unsigned quantity) {
         struct totals_item *item;
         int i = find(t, channel, quantity);
 
         if (i >= 0)
-                return &t->items[i].counter;
+                return &t->items[i];
         if (t->count == ELEMENTS(t->items))
                 return NULL;
         item = &t->items[t->count++];
         *item = (struct totals_item) { .channel = (uint8_t) channel, .quantity = (uint8_t) quantity };
-        return &item->counter;
+        return item;
 }
 
 void totals_restore(struct totals *t, unsigned channel, unsigned quantity, int64_t reading, int64_t total,
                     int64_t at_ms) {
-        struct counter *counter = find_or_add(t, channel, quantity);
+        struct totals_item *item = find_or_add(t, channel, quantity);
 
-        if (counter)
-                counter_restore(counter, reading, total, at_ms);
+        if (item)
+                counter_restore(&item->counter, reading, total, at_ms);
+}
+
+static int64_t add_or_max(int64_t a, int64_t b) {
+        int64_t sum;
+
+        return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+/* One that cannot be is judged when it counts. */
+void totals_wait(struct totals *t, const struct reading *reading) {
+        struct totals_item *item = find_or_add(t, reading->channel, reading->quantity);
+
+        if (item && reading->value > 0)
+                item->early = add_or_max(item->early, reading->value);
 }
 
 static int64_t magnitude(int64_t value) {
@@ -74,18 +88,22 @@ enum counter_verdict totals_take(struct totals *t, const struct meter_config *co
                                  struct reading *reading) {
         struct counter_limits limits;
         enum counter_verdict verdict;
-        struct counter *counter;
+        struct totals_item *item;
 
         if (reading->quantity >= Q_COUNT || quantity_catalogue[reading->quantity].kind != QUANTITY_COUNTER)
                 return COUNTER_ACCEPTED;
-        counter = find_or_add(t, reading->channel, reading->quantity);
-        if (!counter)
+        item = find_or_add(t, reading->channel, reading->quantity);
+        if (!item)
                 return COUNTER_ACCEPTED;
         limits = limits_of(config);
+        if (reading->is_increment && reading->value >= 0) {
+                reading->value = add_or_max(reading->value, item->early);
+                item->early = 0;
+        }
         if (reading->is_increment)
-                verdict = counter_add(counter, &limits, at_ms, reading->value, reading->step, &reading->value);
+                verdict = counter_add(&item->counter, &limits, at_ms, reading->value, reading->step, &reading->value);
         else
-                verdict = counter_take(counter, &limits, at_ms, reading->value, reading->step, reading->wrap,
+                verdict = counter_take(&item->counter, &limits, at_ms, reading->value, reading->step, reading->wrap,
                                        &reading->value);
         t->counts[verdict]++;
         return verdict;

@@ -16,6 +16,7 @@ struct totals_item {
         uint8_t channel;
         uint8_t quantity;
         struct counter counter;
+        int64_t early;               /* increments that came before it was known where the counter had been */
 };
 
 /* All zero to begin with. */
@@ -36,6 +37,9 @@ const struct counter *totals_find(const struct totals *t, unsigned channel, unsi
 
 /* Goes on from what was recorded, as counter_restore does. */
 void totals_restore(struct totals *t, unsigned channel, unsigned quantity, int64_t reading, int64_t total, int64_t at_ms);
+
+/* An increment, already scaled, that has to wait until the counter is restored: it counts with the next one. */
+void totals_wait(struct totals *t, const struct reading *reading);
 
 /* Takes in a reading, already scaled. A counter's value becomes the total to publish; others pass unchanged. */
 enum counter_verdict totals_take(struct totals *t, const struct meter_config *config, uint64_t at_ms,

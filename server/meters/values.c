@@ -124,8 +124,10 @@ static bool take_counter(struct values *v, const struct report *report, uint64_t
 
         if (quantity_catalogue[r->quantity].kind != QUANTITY_COUNTER)
                 return true;
+        if (!v->restored && r->is_increment)
+                totals_wait(&v->totals, r);
         if (!v->restored) {
-                v->withheld_early++;
+                v->withheld_early += !r->is_increment;
                 return false;
         }
         before = totals_find(&v->totals, r->channel, r->quantity);

@@ -514,6 +514,30 @@ static void test_largest_power_of_a_meter(void **state) {
         assert_int_equal(give(&t, &config, 2 * HOUR_MS, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
 }
 
+/* While nobody knows where the counter was, increments wait; registers are told again. */
+static void test_early_increments(void **state) {
+        struct totals t = { 0 };
+        struct meter_config c = { .protocol = &tuyamcu_protocol, .scale_num = 1, .scale_den = 1 };
+        struct reading r = { .quantity = Q_ENERGY_IMPORT, .is_increment = true };
+        int64_t early[] = { 3, -1, 4 };
+
+        (void) state;
+        for (unsigned i = 0; i < 3; i++) {
+                r.value = early[i];
+                totals_wait(&t, &r);
+        }
+        assert_false(totals_find(&t, 0, Q_ENERGY_IMPORT)->known);
+        totals_restore(&t, 0, Q_ENERGY_IMPORT, 100, 100, 0);
+        r.value = -5;
+        assert_int_equal(totals_take(&t, &c, 1000, &r), COUNTER_DECREASED);
+        r.value = 10;
+        assert_int_equal(totals_take(&t, &c, 1000, &r), COUNTER_ACCEPTED);
+        assert_int_equal(r.value, 117);
+        r.value = 1;
+        assert_int_equal(totals_take(&t, &c, 2000, &r), COUNTER_ACCEPTED);
+        assert_int_equal(r.value, 118);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_first_reading),
@@ -534,6 +558,7 @@ int main(void) {
                 cmocka_unit_test(test_random_lives),
                 cmocka_unit_test(test_registers_of_a_meter),
                 cmocka_unit_test(test_largest_power_of_a_meter),
+                cmocka_unit_test(test_early_increments),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

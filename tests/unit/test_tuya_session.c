@@ -344,34 +344,6 @@ static void test_several_reports_of_one_moment_are_one_row(void **state) {
 }
 
 /* A meter that never pauses still gets a row each second. */
-/* Increments are no states: each that comes counts, and one of before is not told again. */
-static void test_increments_of_one_moment_are_added(void **state) {
-        struct profile *p = calloc(1, sizeof *p + sizeof p->datapoints[0]);
-
-        (void) state;
-        assert_non_null(p);
-        p->n_channels = p->n_datapoints = 1;
-        p->datapoints[0] = (struct profile_datapoint) { .id = 17, .type = DATAPOINT_VALUE, .quantity = Q_ENERGY_IMPORT,
-                                                        .scale_num = 1000, .scale_den = 1, .is_increment = true };
-        bench_init(&b, p);
-        bench_run(&b, 5000);
-        b.n_reports = 0;
-        bench_report_value(&b, TUYA_REPORT, 17, 2);
-        bench_run(&b, 20);
-        bench_report_value(&b, TUYA_REPORT, 17, 3);
-        bench_run(&b, 1000);
-        assert_int_equal(value_of(Q_ENERGY_IMPORT), 5000);
-        assert_int_equal(b.n_reports, 1);
-        bench_report_value(&b, TUYA_REPORT, 17, 0);
-        bench_run(&b, 1000);
-        assert_int_equal(value_of(Q_ENERGY_IMPORT), 0);
-        bench_report_value(&b, TUYA_REPORT, 17, 1);
-        bench_run(&b, 1000);
-        assert_int_equal(value_of(Q_ENERGY_IMPORT), 1000);
-        assert_int_equal(b.n_reports, 3);
-        free(p);
-}
-
 static void test_endless_reports(void **state) {
         (void) state;
         reach_online();
@@ -599,7 +571,6 @@ int main(void) {
                 cmocka_unit_test(test_unknown_product_shows_raw_datapoints),
                 cmocka_unit_test(test_unknown_command_and_truncated_datapoint),
                 cmocka_unit_test(test_several_reports_of_one_moment_are_one_row),
-                cmocka_unit_test(test_increments_of_one_moment_are_added),
                 cmocka_unit_test(test_endless_reports),
                 cmocka_unit_test(test_speed_is_found),
                 cmocka_unit_test(test_wrong_speed_in_the_configuration),
