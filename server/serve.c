@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
 #include "api/app.h"
@@ -75,7 +76,8 @@ static int adopt_sockets(struct gateway *g, char *error) {
 }
 
 static int start_http(struct gateway *g, sd_event *event) {
-        struct http_options options = { .routes = api_routes, .n_routes = api_n_routes, .app = &g->app };
+        struct http_options options = { .routes = api_routes, .n_routes = api_n_routes, .app = &g->app,
+                                        .version = api_version };
         struct http_policy policy = policy_of(g->config);
         char error[HTTP_ERROR_MAX] = "";
         int r;
@@ -227,6 +229,8 @@ static int start_parts(struct gateway *g, sd_event *event) {
         fleet_on_change(g->fleet, notify_status, g);
         g->app = (struct app) { .config = g->config, .fleet = g->fleet, .history = g->history,
                                 .events = g->events, .started_ms = clock_now_ms() };
+        if (getrandom(&g->app.run, sizeof g->app.run, 0) < 0)
+                g->app.run = g->app.started_ms;
         r = start_http(g, event);
         if (r < 0)
                 return r;
@@ -351,6 +355,7 @@ int gateway_reload(struct gateway *g) {
                 old = g->config;
                 g->config = TAKE(next);
                 g->app.config = g->config;
+                g->app.reloads++;
                 config_free(old);
                 log_notice("%s reloaded: %u meters", g->config_path, g->config->n_meters);
         }

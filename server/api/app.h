@@ -19,7 +19,12 @@ struct app {
         struct events *events;            /* borrowed; NULL: none */
         const struct http_server *http;   /* borrowed; NULL in tests */
         uint64_t started_ms;              /* clock_now_ms at start */
+        uint64_t run;                     /* a random number of this run of the program */
+        unsigned reloads;                 /* of the configuration */
 };
+
+/* For http_options: changes with what is shown of a meter, or with subject "" of anything that is not the history. */
+uint64_t api_version(void *userdata, const char *subject);
 
 extern const struct route api_routes[];
 extern const size_t api_n_routes;

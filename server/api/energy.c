@@ -10,9 +10,11 @@
 #include "api/energy_statistics.h"
 #include "api/energy_text.h"
 #include "api/table.h"
+#include "api/tag.h"
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 #define ROWS_MAX 11000
 #define HOUR_S 3600
@@ -220,8 +222,13 @@ static int answer_text(const struct asked *a) {
 }
 
 /* An hour is told when it is over and its rows cannot be lost any more. */
+static int64_t settled_s(const struct asked *a) {
+        int64_t s = (a->now_ms - a->app->config->history.flush_ms - SYNC_MS) / 1000;
+
+        return s - s % HOUR_S;
+}
+
 static int answer_statistics(const struct asked *a) {
-        int64_t settled_s = (a->now_ms - a->app->config->history.flush_ms - SYNC_MS) / 1000;
         struct energy_statistics_spec spec = {
                 .meter = meter_config(a->meter)->id, .channel = a->channel, .from = a->from_s * TICKS_PER_S,
                 .to = a->to_s * TICKS_PER_S, .now = a->now_ms / TICK_MS,
@@ -230,9 +237,8 @@ static int answer_statistics(const struct asked *a) {
         struct energy_statistics *statistics;
         int r;
 
-        settled_s -= settled_s % HOUR_S;
-        if (spec.to > settled_s * TICKS_PER_S)
-                spec.to = settled_s * TICKS_PER_S;
+        if (spec.to > settled_s(a) * TICKS_PER_S)
+                spec.to = settled_s(a) * TICKS_PER_S;
         if (spec.to < spec.from)
                 spec.to = spec.from;
         r = energy_statistics_new(a->app->history, &spec, &statistics);
@@ -242,6 +248,25 @@ static int answer_statistics(const struct asked *a) {
         a->reply->free_state = free_statistics;
         a->reply->state = statistics;
         return 0;
+}
+
+/* Unlike a step of the history, a period that is not over ends now: how much of it is known changes by itself. And
+ * hours become settled. */
+static void put_tag(struct asked *a) {
+        int64_t to = a->to_s * TICKS_PER_S, now = a->now_ms / TICK_MS;
+        uint64_t tag = tag_begin(a->app);
+
+        tag = hash_number(tag, a->format);
+        tag = hash_number(tag, a->period);
+        tag = hash_text(tag, a->channel);
+        tag = hash_number(tag, (uint64_t) a->from_s);
+        tag = hash_number(tag, (uint64_t) a->to_s);
+        if (a->format == FORMAT_STATISTICS)
+                tag = hash_number(tag, (uint64_t) settled_s(a));
+        else
+                tag = hash_number(tag, (uint64_t) (now < to ? now : to));
+        a->reply->tag = tag_meter(tag, a->app, a->meter, to, now);
+        a->reply->has_tag = true;
 }
 
 int api_energy(void *userdata, const struct request *request, struct reply *reply) {
@@ -258,5 +283,6 @@ int api_energy(void *userdata, const struct request *request, struct reply *repl
         a.format = (enum format) request_choice(request, "format");
         if (!read_period(&a) || !read_channel(&a) || !read_range(&a) || !check_rows(&a))
                 return 0;
+        put_tag(&a);
         return a.format == FORMAT_STATISTICS ? answer_statistics(&a) : answer_text(&a);
 }

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 struct export {
         struct history *history;         /* borrowed */
@@ -200,6 +201,31 @@ struct export *export_free(struct export *e) {
 
 uint64_t export_points(const struct export *e) {
         return query_points(e->query);
+}
+
+int64_t export_to(const struct export *e) {
+        return query_to(e->query);
+}
+
+uint64_t export_tag(uint64_t tag, const struct export *e) {
+        const struct query_column *columns;
+        unsigned n = query_columns(e->query, &columns);
+
+        tag = hash_number(tag, e->spec.format);
+        tag = hash_number(tag, e->spec.limit);
+        tag = hash_number(tag, (uint64_t) query_from(e->query));
+        tag = hash_number(tag, (uint64_t) query_to(e->query));
+        tag = hash_number(tag, (uint64_t) query_step(e->query));
+        tag = hash_number(tag, query_tier(e->query));
+        tag = hash_number(tag, (uint64_t) query_begin(e->query));
+        for (unsigned i = 0; i < n; i++)
+                tag = hash_text(tag, columns[i].name);
+        /* OpenMetrics goes through them one by one. */
+        for (unsigned i = 0; i < e->spec.query.n_series; i++) {
+                tag = hash_text(tag, e->spec.query.series[i].key);
+                tag = hash_number(tag, e->spec.query.series[i].aggregates);
+        }
+        return tag;
 }
 
 int export_next(struct export *e, struct buffer *out) {

@@ -20,6 +20,12 @@ static inline void export_freep(struct export **e) { export_free(*e); }
 /* How many buckets it will have; 0 for raw rows. */
 uint64_t export_points(const struct export *e);
 
+/* The end of the stretch, after alignment. */
+int64_t export_to(const struct export *e);
+
+/* Hashes what was asked, as it was understood: see tag.h. */
+uint64_t export_tag(uint64_t tag, const struct export *e);
+
 /* Appends the next piece: EXPORT_PIECE bytes, or what EXPORT_MS were enough for. 1: there is more, 0: that was all,
  * -EAGAIN: nothing yet, -errno. */
 int export_next(struct export *e, struct buffer *out);

@@ -5,6 +5,7 @@
 
 int api_service(void *userdata, const struct request *request, struct reply *reply);
 int api_openapi(void *userdata, const struct request *request, struct reply *reply);
+int api_gateway(void *userdata, const struct request *request, struct reply *reply);
 int api_healthz(void *userdata, const struct request *request, struct reply *reply);
 int api_meters(void *userdata, const struct request *request, struct reply *reply);
 int api_meter(void *userdata, const struct request *request, struct reply *reply);

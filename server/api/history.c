@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/export.h"
+#include "api/tag.h"
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -276,6 +277,9 @@ static int answer(struct asked *a) {
                                      (unsigned long long) export_points(e), (unsigned long long) a->limit,
                                      QUERY_POINTS_MAX);
         a->reply->content_type = table_content_types[a->spec.format];
+        a->reply->tag = tag_meter(export_tag(tag_begin(a->app), e), a->app, a->meter, export_to(e),
+                                  a->spec.query.now);
+        a->reply->has_tag = true;
         a->reply->produce = produce;
         a->reply->free_state = free_export;
         a->reply->state = TAKE(e);

@@ -51,6 +51,7 @@ int api_meters(void *userdata, const struct request *request, struct reply *repl
         struct json_writer w;
 
         (void) request;
+        reply->subject = "";
         json_begin(&w, &reply->body);
         json_object_begin(&w, NULL);
         json_array_begin(&w, "meters");
@@ -67,6 +68,7 @@ int api_meter(void *userdata, const struct request *request, struct reply *reply
 
         if (!m)
                 return 0;
+        reply->subject = meter_config(m)->id;
         json_begin(&w, &reply->body);
         put_meter(&w, m, view_now());
         return view_finish(reply);

@@ -245,6 +245,9 @@ int api_metrics(void *userdata, const struct request *request, struct reply *rep
         struct metrics x = { .out = &reply->body, .fleet = app->fleet, .now_ms = view_now() };
 
         (void) request;
+        /* It counts what it costs itself, so every answer differs from the last. */
+        reply->is_volatile = true;
+        reply->subject = "";
         reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
         for (unsigned q = 0; q < Q_COUNT; q++) {
                 put_quantity(&x, (enum quantity) q, false);

@@ -41,6 +41,7 @@ int api_now(void *userdata, const struct request *request, struct reply *reply) 
 
         if (!m)
                 return 0;
+        reply->subject = meter_config(m)->id;
         json_begin(&w, &reply->body);
         json_object_begin(&w, NULL);
         json_put_string(&w, "meter", meter_config(m)->id);
@@ -83,6 +84,7 @@ int api_now_series(void *userdata, const struct request *request, struct reply *
         s = series_set_find(meter_series(m), request->args[1]);
         if (!s && !may_exist(m, request->args[1]))
                 return no_such_series(m, request->args[1], reply);
+        reply->subject = meter_config(m)->id;
         reply->content_type = "text/plain; charset=utf-8";
         if (s && view_is_current(m, s, view_now()))
                 buffer_put_decimal(&reply->body, s->value, quantity_catalogue[s->quantity].decimals);

@@ -16,7 +16,21 @@ static int serve_asset(void *userdata, const struct request *request, struct rep
         reply->content_type = asset->content_type;
         reply->fixed = asset->data;
         reply->fixed_len = asset->len;
+        reply->fixed_gzip = asset->gzip;
+        reply->fixed_gzip_len = asset->gzip_len;
+        reply->tag = asset->tag;
+        reply->has_tag = true;
         return 0;
+}
+
+/* A meter that is gone has none: nothing kept of it is valid. */
+uint64_t api_version(void *userdata, const char *subject) {
+        const struct app *app = userdata;
+        const struct meter *m = subject[0] ? fleet_find(app->fleet, subject) : NULL;
+
+        if (subject[0])
+                return m ? meter_version(m) : 0;
+        return fleet_version(app->fleet);
 }
 
 #define ID                                                                                                           \
@@ -60,6 +74,12 @@ const struct route api_routes[] = {
                 .name = "getOpenApi", .tag = "Gateway", .summary = "This document",
                 .description = "Everything that the gateway answers to, but for the page.",
                 .answers = ANSWERS(JSON("OpenApi", "OpenAPI 3.1.")),
+        },
+        {
+                .method = "GET", .pattern = "/api/v1/diagnostics", .handler = api_gateway,
+                .name = "getGatewayDiagnostics", .tag = "Diagnostics", .summary = "What the gateway is doing",
+                .description = "Connections, answers, the process, and every limit that a client can meet.",
+                .answers = ANSWERS(JSON("GatewayDiagnostics", "What there is to know.")),
         },
         {
                 .method = "GET", .pattern = "/api/v1/meters", .handler = api_meters,

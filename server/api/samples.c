@@ -6,9 +6,11 @@
 #include <stdlib.h>
 
 #include "api/export.h"
+#include "api/tag.h"
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "history/query.h"
 
 struct page {
@@ -118,6 +120,9 @@ int api_samples(void *userdata, const struct request *request, struct reply *rep
                 free(p);
                 return r;
         }
+        /* Numbers are given once and in order, so these three say which rows follow. */
+        reply->tag = hash_number(hash_number(tag_all(tag_begin(app), app), (uint64_t) after), (uint64_t) limit);
+        reply->has_tag = true;
         reply->produce = produce;
         reply->state = p;
         reply->free_state = free_page;

@@ -7,6 +7,7 @@
 
 #include "api/view.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 static const struct {
         const char *name;
@@ -14,6 +15,7 @@ static const struct {
 } links[] = {
         { "openapi", "/api/v1/openapi.json" },
         { "meters", "/api/v1/meters" },
+        { "diagnostics", "/api/v1/diagnostics" },
         { "samples", "/api/v1/samples" },
         { "events", "/api/v1/events" },
         { "home_assistant", "/api/v1/home-assistant.yaml" },
@@ -76,6 +78,20 @@ static void put_history(struct json_writer *w, const struct history *h) {
         json_object_end(w);
 }
 
+/* What time it is here. */
+static void put_time(struct json_writer *w, uint64_t now_ms) {
+        char text[CLOCK_RFC3339_MAX];
+        int64_t utc_ms;
+
+        if (!view_time(now_ms, &utc_ms)) {
+                view_put_time(w, "time", false, now_ms);
+                return;
+        }
+        clock_format_rfc3339(utc_ms, text);
+        json_put_volatile_string(w, "time", text);
+        json_put_volatile_decimal(w, "time_ms", utc_ms, 0);
+}
+
 int api_service(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
         uint64_t now_ms = view_now();
@@ -87,9 +103,9 @@ int api_service(void *userdata, const struct request *request, struct reply *rep
         json_put_string(&w, "product", "metergate");
         json_put_string(&w, "version", PACKAGE_VERSION);
         json_put_string(&w, "site", view_text_or_null(app->config->site.name));
-        view_put_time(&w, "time", true, now_ms);
+        put_time(&w, now_ms);
         view_put_time(&w, "started", true, app->started_ms);
-        json_put_uint(&w, "uptime_s", (now_ms - app->started_ms) / 1000);
+        json_put_volatile_decimal(&w, "uptime_s", (int64_t) ((now_ms - app->started_ms) / 1000), 0);
         json_object_begin(&w, "links");
         for (size_t i = 0; i < ELEMENTS(links); i++)
                 json_put_string(&w, links[i].name, links[i].path);

@@ -40,7 +40,7 @@ void view_put_age(struct json_writer *w, uint64_t now_ms, bool known, uint64_t b
         uint64_t age_ms = now_ms > boot_ms ? now_ms - boot_ms : 0;
 
         if (known)
-                json_put_decimal(w, "age_s", (int64_t) (age_ms / 100), 1);
+                json_put_volatile_decimal(w, "age_s", (int64_t) (age_ms / 100), 1);
         else
                 json_put_null(w, "age_s");
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/hash.h"
 
 #define FIRST_CAPACITY 256
 
@@ -23,6 +24,8 @@ void buffer_free(struct buffer *b) {
 void buffer_clear(struct buffer *b) {
         b->len = 0;
         b->failed = false;
+        b->tagged = 0;
+        b->tag = 0;
         if (b->data)
                 b->data[0] = 0;
 }
@@ -107,4 +110,17 @@ void buffer_put_hex(struct buffer *b, const uint8_t *data, size_t len, const cha
                         buffer_puts(b, separator);
                 buffer_put(b, pair, sizeof pair);
         }
+}
+
+uint64_t buffer_tag(const struct buffer *b) {
+        return b->data ? hash_bytes(b->tag, b->data + b->tagged, b->len - b->tagged) : b->tag;
+}
+
+void buffer_volatile_begin(struct buffer *b) {
+        b->tag = buffer_tag(b);
+        b->tagged = b->len;
+}
+
+void buffer_volatile_end(struct buffer *b) {
+        b->tagged = b->len;
 }

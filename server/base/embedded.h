@@ -7,6 +7,8 @@ struct embedded_file {
         const char *name;           /* file name without its folder: "pj-mgw1103.yaml"; NULL ends an array */
         const unsigned char *data;
         size_t len;
+        const unsigned char *gzip;  /* the same compressed; NULL where that is not asked for or not smaller */
+        size_t gzip_len;
 };
 
 extern const struct embedded_file embedded_profiles[];

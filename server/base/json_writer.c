@@ -125,12 +125,15 @@ void json_put_string_n(struct json_writer *w, const char *key, const char *value
 
 void json_put_int(struct json_writer *w, const char *key, int64_t value) {
         begin_value(w, key);
-        buffer_printf(w->out, "%" PRId64, value);
+        buffer_put_decimal(w->out, value, 0);
 }
 
 void json_put_uint(struct json_writer *w, const char *key, uint64_t value) {
         begin_value(w, key);
-        buffer_printf(w->out, "%" PRIu64, value);
+        if (value <= INT64_MAX)
+                buffer_put_decimal(w->out, (int64_t) value, 0);
+        else
+                buffer_printf(w->out, "%" PRIu64, value);
 }
 
 void json_put_decimal(struct json_writer *w, const char *key, int64_t value, unsigned places) {
@@ -153,6 +156,24 @@ void json_put_hex(struct json_writer *w, const char *key, const uint8_t *data, s
         buffer_putc(w->out, '"');
         buffer_put_hex(w->out, data, len, NULL);
         buffer_putc(w->out, '"');
+}
+
+/* The comma before and the key belong to what is said, only the value does not. */
+static void begin_volatile(struct json_writer *w, const char *key) {
+        begin_value(w, key);
+        buffer_volatile_begin(w->out);
+}
+
+void json_put_volatile_decimal(struct json_writer *w, const char *key, int64_t value, unsigned places) {
+        begin_volatile(w, key);
+        buffer_put_decimal(w->out, value, places);
+        buffer_volatile_end(w->out);
+}
+
+void json_put_volatile_string(struct json_writer *w, const char *key, const char *value) {
+        begin_volatile(w, key);
+        put_quoted(w->out, value, strlen(value));
+        buffer_volatile_end(w->out);
 }
 
 void json_put_raw(struct json_writer *w, const char *key, const char *json, size_t len) {

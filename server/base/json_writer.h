@@ -34,5 +34,8 @@ void json_put_decimal(struct json_writer *w, const char *key, int64_t value, uns
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 void json_put_null(struct json_writer *w, const char *key);
 void json_put_hex(struct json_writer *w, const char *key, const uint8_t *data, size_t len);  /* "0A1B" */
+/* Values that change by themselves, as an age does: they do not count for the text's buffer_tag. */
+void json_put_volatile_decimal(struct json_writer *w, const char *key, int64_t value, unsigned places);
+void json_put_volatile_string(struct json_writer *w, const char *key, const char *value);
 /* Text that is JSON already. */
 void json_put_raw(struct json_writer *w, const char *key, const char *json, size_t len);

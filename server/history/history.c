@@ -212,6 +212,18 @@ bool history_newest(const struct history *h, unsigned meter, int64_t *ret_tick, 
         return get_known(h, &h->devices[meter]->newest, ret_tick, ret);
 }
 
+bool history_newest_tick(const struct history *h, const char *meter, int64_t *ret_tick) {
+        for (unsigned i = 0; history_is_ready(h) && i < h->n_devices; i++) {
+                const struct device *d = h->devices[i];
+
+                if (!d->newest.known || strcmp(d->schema->meter, meter) != 0)
+                        continue;
+                *ret_tick = d->newest.tick;
+                return true;
+        }
+        return false;
+}
+
 /* ---- time passes ---- */
 
 uint64_t history_poll(struct history *h, uint64_t now_boot_ms) {

@@ -74,6 +74,8 @@ int history_flush(struct history *h);
 bool history_newest_safe(const struct history *h, unsigned meter, int64_t *ret_tick, struct history_row *ret);
 /* The newest row, safe or not. Rows that wait for a time do not count. */
 bool history_newest(const struct history *h, unsigned meter, int64_t *ret_tick, struct history_row *ret);
+/* Only its time, by the meter's id. */
+bool history_newest_tick(const struct history *h, const char *meter, int64_t *ret_tick);
 
 /* Whether nothing was lost when the program last ended: what it showed then is what is known now. */
 bool history_ended_cleanly(const struct history *h);

@@ -6,123 +6,101 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "base/clock.h"
+#include "http/response.h"
 
-#define CONTENT_SECURITY_POLICY                                                                                      \
-        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-
-static const char out_of_memory[] = "{\"title\":\"Internal Server Error\",\"status\":500}";
-
-static const char *header(const struct answer *a, const char *name) {
-        return MHD_lookup_connection_value(a->mhd, MHD_HEADER_KIND, name);
+static struct response_context context_of(const struct answer *a) {
+        return (struct response_context) {
+                .mhd = a->mhd, .policy = a->policy, .headers = &a->connection->headers, .gzip = a->gzip,
+                .long_answers = a->long_answers, .method = a->method,
+        };
 }
 
-static bool add_header(struct MHD_Response *response, const char *name, const char *value) {
-        return MHD_add_response_header(response, name, value) == MHD_YES;
-}
+static enum MHD_Result queue(struct answer *a, unsigned status, struct MHD_Response *response) {
+        enum MHD_Result result = response ? MHD_queue_response(a->mhd, status, response) : MHD_NO;
 
-static bool starts_with(const char *text, const char *prefix) {
-        return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-static struct MHD_Response *response_of_reply(const struct answer *a, struct reply *reply) {
-        struct MHD_Response *response;
-
-        if (reply->produce)
-                return long_answer_response(a->long_answers, a->mhd, reply);
-        /* A buffer that ran full or out of memory holds half an answer. */
-        if (reply->body.failed) {
-                reply->status = 500;
-                reply->content_type = "application/problem+json";
-                reply->fixed = out_of_memory;
-                reply->fixed_len = sizeof out_of_memory - 1;
-        }
-        if (reply->fixed)
-                return MHD_create_response_from_buffer(reply->fixed_len, (void *) (uintptr_t) reply->fixed,
-                                                       MHD_RESPMEM_PERSISTENT);
-        if (!reply->body.data)
-                return MHD_create_response_from_buffer(0, (void *) (uintptr_t) "", MHD_RESPMEM_PERSISTENT);
-        response = MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_MUST_FREE);
-        if (response)
-                buffer_init(&reply->body, REPLY_BODY_MAX);
-        return response;
-}
-
-/* Pages of the configured origins may read what we say. Their browsers first ask by OPTIONS where a request carries
- * a token. */
-static bool add_cors(const struct answer *a, const struct reply *reply, struct MHD_Response *response) {
-        const char *origin = header(a, "Origin");
-
-        if (!policy_has_origins(a->policy))
-                return true;
-        if (!add_header(response, "Vary", "Origin"))
-                return false;
-        if (!origin || !policy_allows_origin(a->policy, origin))
-                return true;
-        if (!add_header(response, "Access-Control-Allow-Origin", origin))
-                return false;
-        if (strcmp(a->method, "OPTIONS") != 0 || !header(a, "Access-Control-Request-Method"))
-                return true;
-        return add_header(response, "Access-Control-Allow-Methods", reply->allow) &&
-               add_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID") &&
-               add_header(response, "Access-Control-Max-Age", "600");
-}
-
-static bool add_headers(const struct answer *a, const struct reply *reply, struct MHD_Response *response) {
-        if (reply->content_type && !add_header(response, "Content-Type", reply->content_type))
-                return false;
-        if (reply->content_type && starts_with(reply->content_type, "text/html") &&
-            !add_header(response, "Content-Security-Policy", CONTENT_SECURITY_POLICY))
-                return false;
-        if (reply->cache_control && !add_header(response, "Cache-Control", reply->cache_control))
-                return false;
-        if (reply->disposition && !add_header(response, "Content-Disposition", reply->disposition))
-                return false;
-        if (reply->allow[0] && !add_header(response, "Allow", reply->allow))
-                return false;
-        if (reply->status == 503 && !add_header(response, "Retry-After", HTTP_RETRY_AFTER_S))
-                return false;
-        if (reply->status == 401 && !add_header(response, "WWW-Authenticate", "Bearer"))
-                return false;
-        return add_header(response, "X-Content-Type-Options", "nosniff") &&
-               add_header(response, "Referrer-Policy", "no-referrer") && add_cors(a, reply, response);
-}
-
-static enum MHD_Result send_reply(struct answer *a, struct reply *reply) {
-        struct MHD_Response *response = response_of_reply(a, reply);
-        enum MHD_Result result = MHD_NO;
-
-        if (response && add_headers(a, reply, response))
-                result = MHD_queue_response(a->mhd, reply->status, response);
-        if (response)
-                MHD_destroy_response(response);
         if (result == MHD_YES)
-                a->status = reply->status;
+                a->status = status;
         return result;
 }
 
-struct framing {
-        unsigned hosts, lengths, encodings;
-        const char *length;
-};
-
-static enum MHD_Result note_framing(void *userdata, enum MHD_ValueKind kind, const char *name, const char *value) {
-        struct framing *f = userdata;
-
-        (void) kind;
-        if (strcasecmp(name, "Host") == 0)
-                f->hosts++;
-        if (strcasecmp(name, "Transfer-Encoding") == 0)
-                f->encodings++;
-        if (strcasecmp(name, "Content-Length") == 0) {
-                f->lengths++;
-                f->length = value;
-        }
-        return MHD_YES;
+static bool is_unchanged(const struct answer *a, const struct reply *reply) {
+        return reply->has_tag && request_headers_have(&a->connection->headers, reply->tag, a->mhd);
 }
 
+/* What this client wants. */
+static enum response_form choose_form(const struct answer *a, const struct reply *reply) {
+        return response_is_read(a->method) && codings_prefer_gzip(&a->connection->headers.codings) &&
+               response_can_gzip(reply) ? RESPONSE_GZIP : RESPONSE_PLAIN;
+}
+
+static enum MHD_Result send_reply(struct answer *a, struct reply *reply) {
+        struct response_context x = context_of(a);
+        struct MHD_Response *response;
+        enum MHD_Result result;
+        bool unchanged;
+
+        response_complete(&x, reply);
+        unchanged = is_unchanged(a, reply);
+        if (!unchanged && reply->produce && a->long_answers->n >= HTTP_LONG_ANSWERS_MAX)
+                reply_problem(reply, 503, NULL, "%d long answers are being sent already; try again in %d s",
+                              HTTP_LONG_ANSWERS_MAX, HTTP_RETRY_AFTER_S);
+        if (unchanged && reply->produce)
+                response = response_make_unchanged(&x, reply, choose_form(a, reply));
+        else
+                response = response_make(&x, reply, choose_form(a, reply));
+        result = queue(a, unchanged ? 304 : reply->status, response);
+        if (response)
+                MHD_destroy_response(response);
+        return result;
+}
+
+/* ---- answers that are kept ---- */
+
+/* Pages of other origins get headers of their own. */
+static bool may_share(const struct answer *a) {
+        return a->options->version && response_is_read(a->method) &&
+               !(a->connection->headers.origin && policy_has_origins(a->policy));
+}
+
+static enum MHD_Result send_entry(struct answer *a, struct cache_entry *e) {
+        struct response_context x = context_of(a);
+
+        if (!e)
+                return MHD_NO;
+        a->route = e->route;
+        return queue(a, is_unchanged(a, &e->reply) ? 304 : e->reply.status,
+                     cache_response(e, &x, choose_form(a, &e->reply)));
+}
+
+/* False: there is none. Who asks has shown by then that answers for his role are for him. */
+static bool send_kept(struct answer *a, const char *target, enum http_role role, enum MHD_Result *ret) {
+        struct cache_entry *e = may_share(a) ? cache_find(a->cache, target, role, clock_now_ms()) : NULL;
+
+        if (!e || a->options->version(a->options->app, e->subject) != e->version)
+                return false;
+        a->cache->hits++;
+        *ret = send_entry(a, e);
+        return true;
+}
+
+/* target is as it was sent, "" when it is too long to be kept. */
+static enum MHD_Result keep_and_send(struct answer *a, const char *target, enum http_role role, struct reply *reply) {
+        struct response_context x = context_of(a);
+
+        response_complete(&x, reply);
+        if (reply->status != 200 || !reply->subject || reply->produce || !target[0] || !may_share(a) ||
+            strlen(reply->subject) > HTTP_CACHE_SUBJECT_MAX || reply->body.len > HTTP_CACHE_BODY_MAX)
+                return send_reply(a, reply);
+        a->cache->misses++;
+        return send_entry(a, cache_put(a->cache, &x, target, role, a->route, clock_now_ms(),
+                                       a->options->version(a->options->app, reply->subject), reply));
+}
+
+/* ---- before the handler ---- */
+
 static bool has_body(const struct answer *a) {
-        const char *length = header(a, "Content-Length");
+        const char *length = a->connection->headers.content_length;
 
         return length && length[strspn(length, "0")];
 }
@@ -139,24 +117,23 @@ static bool is_too_large(const char *length) {
 
 /* The library takes the first of several and lets Transfer-Encoding win silently; a proxy before us may see it
  * differently, and then one's body is the other's next request. */
-static void check_framing(const struct framing *f, struct reply *reply) {
-        if (f->encodings > 0)
+static void check_framing(const struct request_headers *h, struct reply *reply) {
+        if (h->n_transfer_encoding > 0)
                 reply_problem(reply, 411, NULL, "Transfer-Encoding is not supported; send a Content-Length");
-        else if (f->lengths > 1)
+        else if (h->n_content_length > 1)
                 reply_problem(reply, 400, NULL, "more than one Content-Length");
-        else if (f->hosts > 1)
+        else if (h->n_host > 1)
                 reply_problem(reply, 400, NULL, "more than one Host");
-        else if (f->length && is_too_large(f->length))
+        else if (h->content_length && is_too_large(h->content_length))
                 reply_problem(reply, 413, NULL, "a body may have at most %d bytes", HTTP_BODY_MAX);
 }
 
 enum MHD_Result answer_check(struct answer *a) {
         CLEANUP(reply_free) struct reply reply;
-        struct framing f = { 0 };
 
-        MHD_get_connection_values(a->mhd, MHD_HEADER_KIND, note_framing, &f);
+        request_headers_read(&a->connection->headers, a->mhd);
         reply_init(&reply);
-        check_framing(&f, &reply);
+        check_framing(&a->connection->headers, &reply);
         return reply.status == 200 ? MHD_YES : send_reply(a, &reply);
 }
 
@@ -198,9 +175,9 @@ static bool check_host(const struct answer *a, const struct request *request, st
 
 /* Pages of other sites can send a POST although they may not read the answer. */
 static bool check_origin(const struct answer *a, const struct request *request, struct reply *reply) {
-        const char *origin = header(a, "Origin"), *host;
+        const char *origin = a->connection->headers.origin, *host;
 
-        if (!origin || strcmp(a->method, "GET") == 0 || strcmp(a->method, "HEAD") == 0)
+        if (!origin || response_is_read(a->method))
                 return true;
         host = strstr(origin, "://");
         if ((host && strcasecmp(host + 3, request->host) == 0) || policy_allows_origin(a->policy, origin))
@@ -214,7 +191,7 @@ static void dispatch(struct answer *a, struct request *request, char *target, st
         char scratch[HTTP_TARGET_MAX];
         const struct route *route;
 
-        if (!check_host(a, request, reply) || !request_set_target(request, target, reply))
+        if (!request_set_target(request, target, reply))
                 return;
         a->route = route_match(a->options->routes, a->options->n_routes, request, scratch, sizeof scratch, reply);
         if (a->route < 0)
@@ -228,28 +205,24 @@ static void dispatch(struct answer *a, struct request *request, char *target, st
                 return;
         }
         route_call(route, a->options->app, request, reply);
-        if (reply->produce && a->long_answers->n >= HTTP_LONG_ANSWERS_MAX)
-                reply_problem(reply, 503, NULL, "%d long answers are being sent already; try again in %s s",
-                              HTTP_LONG_ANSWERS_MAX, HTTP_RETRY_AFTER_S);
 }
 
 enum MHD_Result answer_request(struct answer *a) {
         CLEANUP(reply_free) struct reply reply;
+        const struct request_headers *h = &a->connection->headers;
         char *target = a->connection->target;
+        char as_sent[HTTP_CACHE_TARGET_MAX] = "";
         char host[256];  /* a DNS name has at most 253 characters */
         struct request request = {
                 .method = a->method,
-                .host = header(a, "Host"),
+                .host = h->host ? h->host : "",
                 .scheme = "http",
-                .role = policy_role(a->policy, header(a, "Authorization")),
+                .role = policy_role(a->policy, h->authorization),
                 .has_body = has_body(a),
-                .content_type = header(a, "Content-Type"),
+                .content_type = h->content_type ? h->content_type : "",
         };
+        enum MHD_Result result;
 
-        if (!request.host)
-                request.host = "";
-        if (!request.content_type)
-                request.content_type = "";
         reply_init(&reply);
         if (a->connection->target_too_long) {
                 reply_problem(&reply, 414, NULL, "path and query may have at most %d bytes", HTTP_TARGET_MAX - 1);
@@ -258,6 +231,12 @@ enum MHD_Result answer_request(struct answer *a) {
         target = split_absolute_target(target, host, sizeof host);
         if (target != a->connection->target)
                 request.host = host;
+        if (!check_host(a, &request, &reply))
+                return send_reply(a, &reply);
+        if (send_kept(a, target, request.role, &result))
+                return result;
+        if (strlen(target) < sizeof as_sent)
+                strcpy(as_sent, target);
         dispatch(a, &request, target, &reply);
-        return send_reply(a, &reply);
+        return keep_and_send(a, as_sent, request.role, &reply);
 }

@@ -4,7 +4,9 @@
 
 #include <microhttpd.h>
 
+#include "http/cache.h"
 #include "http/connection.h"
+#include "http/gzip.h"
 #include "http/long_answer.h"
 #include "http/policy.h"
 #include "http/route.h"
@@ -15,6 +17,8 @@ struct answer {
         const struct http_options *options;
         const struct policy *policy;
         struct long_answers *long_answers;
+        struct cache *cache;
+        struct gzip *gzip;
         const char *method;
         const char *version;
         /* Results. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 #define ASSETS_MAX 64  /* a page, its styles, scripts and icons */
 
@@ -28,6 +29,18 @@ static const char *content_type_of(const char *name) {
         return "application/octet-stream";
 }
 
+static struct asset describe(const struct embedded_file *file) {
+        return (struct asset) {
+                .name = file->name,
+                .content_type = content_type_of(file->name),
+                .data = file->data,
+                .len = file->len,
+                .gzip = file->gzip,
+                .gzip_len = file->gzip_len,
+                .tag = hash_bytes(0, file->data, file->len),
+        };
+}
+
 const struct asset *asset_find(const char *path) {
         /* Replies point at an asset while they are sent, so each file has a lasting entry of its own. */
         static struct asset found[ASSETS_MAX];
@@ -37,16 +50,10 @@ const struct asset *asset_find(const char *path) {
                 return NULL;
         name = path[1] ? path + 1 : "index.html";
         for (size_t i = 0; i < ASSETS_MAX && embedded_assets[i].name; i++) {
-                const struct embedded_file *file = &embedded_assets[i];
-
-                if (strcmp(file->name, name) != 0)
+                if (strcmp(embedded_assets[i].name, name) != 0)
                         continue;
-                found[i] = (struct asset) {
-                        .name = file->name,
-                        .content_type = content_type_of(file->name),
-                        .data = file->data,
-                        .len = file->len,
-                };
+                if (!found[i].name)
+                        found[i] = describe(&embedded_assets[i]);
                 return &found[i];
         }
         return NULL;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/embedded.h"
 
@@ -10,6 +11,9 @@ struct asset {
         const char *content_type;
         const unsigned char *data;
         size_t len;
+        const unsigned char *gzip; /* NULL where compressing it does not pay */
+        size_t gzip_len;
+        uint64_t tag;              /* of its bytes */
 };
 
 extern const struct embedded_file embedded_assets[];  /* web/src, by build-aux/embed.sh */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "http/headers.h"
 #include "http/limits.h"
 
 struct http_server;
@@ -26,6 +27,7 @@ struct connection {
         uint64_t deadline_ms;             /* boot time */
         bool begun;                       /* the handler has seen this request's headers */
         bool target_too_long;
+        struct request_headers headers;   /* of that request */
         char target[HTTP_TARGET_MAX];     /* of the request being served, as sent */
 };
 

@@ -1,7 +1,9 @@
-/* Everything a client can drive has its limit here, each with its reason. */
+/* Everything a client can drive has its limit here, each with its reason. limits.c shows them to people: a number that is
+ * added here has a line there. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define HTTP_CONNECTIONS_MAX     256   /* some 30 KiB each: 8 MiB at worst; one round over them stays below 10 ms */
@@ -20,14 +22,34 @@
 #define HTTP_BODY_MS             10000 /* from the end of the headers to the end of the body */
 #define HTTP_SEND_MS             300000 /* from the answer to its last byte: 4 MiB over a slow mobile link */
 #define HTTP_LONG_ANSWERS_MAX    8     /* produced at a time; one of history has some 150 KiB to work with */
+#define HTTP_LENGTHS_MAX         32    /* remembered lengths of those sent: what a dashboard asks for again and again */
 #define HTTP_PIECE_SIZE          16384 /* what the library asks a long answer for at a time */
-#define HTTP_RETRY_AFTER_S       "2"   /* what a client refused for that is told to wait */
+#define HTTP_RETRY_AFTER_S       2     /* what a client refused for that is told to wait */
+#define HTTP_GZIP_MIN            1024  /* shorter bodies leave in one packet either way */
+#define HTTP_GZIP_MAX            524288 /* of a body that is compressed at once: some 5 ms, 25 ms on a small board; the
+                                        * longest, 1000 events, has 300 KiB */
+#define HTTP_GZIP_LEVEL          4     /* rows of numbers: 32 % in half the time that level 6 takes for its 30 % */
+#define HTTP_GZIP_WINDOW_BITS    12    /* with the memory level 32 KiB for each long answer; the usual 256 KiB would */
+#define HTTP_GZIP_MEMORY_LEVEL   5     /* not make them smaller, for what repeats in them is near */
+#define HTTP_CACHE_MS            100   /* the resolution of the ages in an answer */
+#define HTTP_CACHE_ENTRIES       16    /* what is asked for many times a second: a few addresses */
+#define HTTP_CACHE_BODY_MAX      65536 /* of one entry; /metrics of 16 meters with channels has half of that */
+#define HTTP_CACHE_TARGET_MAX    128   /* path and query of one; no address that is kept is longer */
+#define HTTP_CACHE_SUBJECT_MAX   32    /* whose changes end one: a meter's id */
 #define HTTP_STARVED_US          1000000 /* pause of accepting when descriptors or memory run out */
 #define HTTP_POLICY_NAMES_MAX    64    /* hosts, and origins; people have a handful */
 
 #define AUTH_TOKENS_MAX          32    /* every request is compared with each of them */
 #define AUTH_SECRET_MAX          255   /* tokens of other programs have 20 to 200 characters */
 #define AUTH_FILE_MAX            65536 /* far above what that many tokens with comments need */
+
+/* For /api/v1/diagnostics. */
+struct http_limit {
+        const char *name;      /* with its unit, as everywhere in the API */
+        uint64_t value;
+};
+extern const struct http_limit http_limits_table[];
+extern const size_t http_limits_count;
 
 /* Those that tests shorten. */
 struct http_limits {

@@ -9,9 +9,18 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 
 #define HOST_MAX 255  /* of a DNS name */
+#define PAGE_SECURITY_MAX 4096  /* of the 16 KiB that an answer's headers may have */
+
+/* Everything the page loads comes from here, and none of it stands in the page itself. Who may show it in a frame
+ * comes behind: Home Assistant's ingress does so from the same origin, for the browser sees Home Assistant's alone; a
+ * panel that shows another address needs its origin in http.cors_origins, which may read all of it anyway. */
+#define PAGE_SECURITY                                                                                                \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "              \
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 struct names {
         unsigned n;
@@ -23,6 +32,7 @@ struct policy {
         struct auth_tokens *tokens;
         char hostname[HOST_NAME_MAX + 1];
         struct names hosts, origins;
+        struct buffer page_security;
 };
 
 struct policy *policy_free(struct policy *p) {
@@ -33,6 +43,7 @@ struct policy *policy_free(struct policy *p) {
                 free(p->hosts.name[i]);
         for (unsigned i = 0; i < p->origins.n; i++)
                 free(p->origins.name[i]);
+        buffer_free(&p->page_security);
         free(p);
         return NULL;
 }
@@ -63,6 +74,17 @@ static int load_tokens(struct policy *p, const struct http_policy *policy, char 
         return -EINVAL;
 }
 
+static int write_page_security(struct policy *p, char *error) {
+        buffer_puts(&p->page_security, PAGE_SECURITY);
+        for (unsigned i = 0; i < p->origins.n; i++)
+                buffer_printf(&p->page_security, " %s", p->origins.name[i]);
+        if (!p->page_security.failed)
+                return 0;
+        snprintf(error, HTTP_ERROR_MAX, "http.cors_origins: all of them together are longer than %d bytes",
+                 PAGE_SECURITY_MAX);
+        return -E2BIG;
+}
+
 int policy_new(const struct http_policy *policy, struct policy **ret, char *error) {
         CLEANUP(policy_freep) struct policy *p = calloc(1, sizeof *p);
         int r;
@@ -71,6 +93,7 @@ int policy_new(const struct http_policy *policy, struct policy **ret, char *erro
                 snprintf(error, HTTP_ERROR_MAX, "%s", strerror(ENOMEM));
                 return -ENOMEM;
         }
+        buffer_init(&p->page_security, PAGE_SECURITY_MAX);
         if (gethostname(p->hostname, sizeof p->hostname - 1) < 0)
                 p->hostname[0] = 0;
         if (policy) {
@@ -85,6 +108,9 @@ int policy_new(const struct http_policy *policy, struct policy **ret, char *erro
                 if (r < 0)
                         return r;
         }
+        r = write_page_security(p, error);
+        if (r < 0)
+                return r;
         *ret = TAKE(p);
         return 0;
 }
@@ -166,4 +192,8 @@ bool policy_allows_origin(const struct policy *p, const char *origin) {
                 if (strcasecmp(origin, p->origins.name[i]) == 0)
                         return true;
         return false;
+}
+
+const char *policy_page_security(const struct policy *p) {
+        return p->page_security.data;
 }

@@ -23,3 +23,6 @@ bool policy_knows_host(const struct policy *p, const char *host);
 /* False without any origin configured. */
 bool policy_has_origins(const struct policy *p);
 bool policy_allows_origin(const struct policy *p, const char *origin);
+
+/* The Content-Security-Policy of the page. */
+const char *policy_page_security(const struct policy *p);

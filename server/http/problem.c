@@ -56,8 +56,10 @@ int reply_problem(struct reply *r, unsigned status, const char *parameter, const
         r->content_type = "application/problem+json";
         r->cache_control = "no-cache";
         r->disposition = NULL;
-        r->fixed = NULL;
+        r->fixed = r->fixed_gzip = NULL;
         r->fixed_len = 0;
+        r->has_tag = false;
+        r->subject = NULL;
         reply_drop_producer(r);
         buffer_clear(&r->body);
         json_begin(&w, &r->body);

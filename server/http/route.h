@@ -56,6 +56,14 @@ struct reply {
         char allow[32];               /* Allow header for a 405, or "" */
         const void *fixed;            /* a body that lives as long as the process; used instead of body when set */
         size_t fixed_len;
+        const void *fixed_gzip;       /* the same compressed, or NULL */
+        size_t fixed_gzip_len;
+        uint64_t tag;                 /* valid with has_tag: changes whenever what the answer says does. A body has one */
+        bool has_tag;                 /* by itself (see buffer_tag); a producer only if the handler knows one */
+        bool is_volatile;             /* every answer is another one: no tag */
+        const char *subject;          /* not NULL: the body may be given to others until this, a meter's id, changes (""
+                                       * means anything), but not longer than HTTP_CACHE_MS. Valid while the handler's
+                                       * own things are */
         struct buffer body;
         reply_producer produce;       /* not NULL: the body comes from it, piece by piece */
         void *state;                  /* its, freed by free_state when the answer has ended however it did */

@@ -22,6 +22,13 @@
 #define MHD_SPARE       16   /* its own limit lies above ours, which pauses the listeners before it is reached */
 #define STOP_ROUNDS     3    /* of MHD_run, enough for answers that are ready to leave */
 
+/* Where the counters of one route stand. Routes with one pattern share them: the first has them. */
+struct route_counts {
+        unsigned first;              /* index of the first route with this pattern */
+        unsigned n;
+        struct http_count *of[CODES_PER_ROUTE];
+};
+
 struct http_server {
         struct http_options options;
         struct http_limits limits;
@@ -33,8 +40,12 @@ struct http_server {
         sd_event_source *io, *timer;
         uint64_t timer_us;           /* when timer fires; 0: off */
         bool running;                /* inside MHD_run, which must not be entered again */
-        struct http_count *counts;   /* [n_counts_max], in order of first use */
-        unsigned n_counts, n_counts_max;
+        struct cache cache;
+        struct gzip *gzip;
+        uint64_t answers, not_modified;
+        struct http_count *counts;   /* in order of first use; room for all that route_counts can point at */
+        unsigned n_counts;
+        struct route_counts *route_counts;   /* [n_routes + 1], the last for what has no route */
 };
 
 /* Moves the timer only when it would be late: one that is early costs a wake-up now and then, moving it each time
@@ -174,16 +185,41 @@ static void on_completed(void *userdata, struct MHD_Connection *mhd, void **cont
 }
 
 static void count(struct http_server *s, int route, unsigned code) {
-        const char *name = route >= 0 ? s->options.routes[route].pattern : "other";
+        struct route_counts *c = &s->route_counts[route >= 0 ? (size_t) route : s->options.n_routes];
         unsigned i = 0;
 
-        while (i < s->n_counts && (s->counts[i].code != code || strcmp(s->counts[i].route, name) != 0))
+        s->answers++;
+        s->not_modified += code == 304;
+        c = &s->route_counts[c->first];
+        while (i < c->n && c->of[i]->code != code)
                 i++;
-        if (i == s->n_counts_max)
+        if (i == CODES_PER_ROUTE)
                 return;
-        if (i == s->n_counts)
-                s->counts[s->n_counts++] = (struct http_count) { .route = name, .code = code };
-        s->counts[i].requests++;
+        if (i == c->n) {
+                c->of[c->n++] = &s->counts[s->n_counts];
+                s->counts[s->n_counts++] = (struct http_count) {
+                        .route = route >= 0 ? s->options.routes[route].pattern : "other", .code = code,
+                };
+        }
+        c->of[i]->requests++;
+}
+
+static int make_counts(struct http_server *s) {
+        const struct route *routes = s->options.routes;
+        unsigned n = (unsigned) s->options.n_routes;
+
+        s->counts = calloc((size_t) (n + 1) * CODES_PER_ROUTE, sizeof *s->counts);
+        s->route_counts = calloc(n + 1, sizeof *s->route_counts);
+        if (!s->counts || !s->route_counts)
+                return -ENOMEM;
+        for (unsigned i = 0; i <= n; i++) {
+                unsigned first = 0;
+
+                while (first < i && (i == n || strcmp(routes[first].pattern, routes[i].pattern) != 0))
+                        first++;
+                s->route_counts[i].first = first;
+        }
+        return 0;
 }
 
 /* Called with the headers, then for each piece of the body, then once more: only a request answered in that last
@@ -194,7 +230,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         struct connection *c = *context;
         struct answer a = {
                 .mhd = mhd, .connection = c, .options = &s->options, .policy = s->policy,
-                .long_answers = &s->long_answers, .method = method, .version = version, .route = -1,
+                .long_answers = &s->long_answers, .cache = &s->cache, .gzip = s->gzip, .method = method, .version = version, .route = -1,
         };
         enum MHD_Result result;
 
@@ -271,9 +307,11 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
                 return -ENOMEM;
         s->options = *options;
         s->limits = options->limits ? *options->limits : default_limits;
-        s->n_counts_max = (unsigned) (options->n_routes + 1) * CODES_PER_ROUTE;
-        s->counts = calloc(s->n_counts_max, sizeof *s->counts);
-        if (!s->counts)
+        r = make_counts(s);
+        if (r < 0)
+                return r;
+        s->gzip = gzip_new();
+        if (!s->gzip)
                 return -ENOMEM;
         /* Writing to a client that went away is an error to be returned, not the end of the process. */
         signal(SIGPIPE, SIG_IGN);
@@ -314,7 +352,10 @@ struct http_server *http_server_free(struct http_server *s) {
                 MHD_stop_daemon(s->mhd);
         long_answers_done(&s->long_answers);
         connections_done(&s->connections);
+        cache_clear(&s->cache);
+        gzip_free(s->gzip);
         policy_free(s->policy);
+        free(s->route_counts);
         free(s->counts);
         free(s);
         return NULL;
@@ -329,6 +370,7 @@ int http_server_set_policy(struct http_server *s, const struct http_policy *poli
                 return r;
         policy_free(s->policy);
         s->policy = next;
+        cache_clear(&s->cache);
         return 0;
 }
 
@@ -354,4 +396,11 @@ bool http_server_count(const struct http_server *s, unsigned i, struct http_coun
 
 unsigned http_server_connections(const struct http_server *s) {
         return s->connections.n;
+}
+
+struct http_facts http_server_facts(const struct http_server *s) {
+        return (struct http_facts) {
+                .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
+                .not_modified = s->not_modified, .cache_hits = s->cache.hits, .cache_misses = s->cache.misses,
+        };
 }

@@ -17,6 +17,9 @@ struct http_options {
         const struct route *routes;    /* borrowed for the server's life */
         size_t n_routes;
         void *app;                     /* handed to handlers */
+        /* A number that changes whenever anything of the subject (a meter's id, "" for all) does; NULL: no answer is
+         * kept. See struct reply. */
+        uint64_t (*version)(void *app, const char *subject);
         const struct http_limits *limits;  /* NULL: those of limits.h; copied */
 };
 
@@ -67,3 +70,11 @@ const char *http_server_url(const struct http_server *s);
 bool http_server_count(const struct http_server *s, unsigned i, struct http_count *ret);
 
 unsigned http_server_connections(const struct http_server *s);
+
+/* What goes on, for diagnostics. */
+struct http_facts {
+        unsigned connections, long_answers;  /* open, being sent */
+        uint64_t answers, not_modified;      /* since the start; those of 304 among them */
+        uint64_t cache_hits, cache_misses;   /* of answers that may be kept */
+};
+struct http_facts http_server_facts(const struct http_server *s);

@@ -9,6 +9,7 @@
 struct fleet {
         sd_event *event;         /* borrowed */
         struct meter_parts parts; /* its speeds are owned */
+        uint64_t changes;
         unsigned count;
         struct meter *meters[METERS_MAX];
         void (*changed)(void *userdata);
@@ -23,7 +24,7 @@ int fleet_new(sd_event *event, struct history *history, struct events *events, c
         if (!f)
                 return -ENOMEM;
         f->event = event;
-        f->parts = (struct meter_parts) { .history = history, .events = events };
+        f->parts = (struct meter_parts) { .history = history, .events = events, .changes = &f->changes };
         r = speed_memory_new(state_directory, &f->parts.speeds);
         if (r < 0)
                 return r;
@@ -97,6 +98,7 @@ int fleet_apply(struct fleet *f, const struct config *config) {
         free_others(f, next, config->n_meters);
         memcpy(f->meters, next, sizeof next);
         f->count = config->n_meters;
+        f->changes++;
         for (unsigned i = 0; i < config->n_meters; i++)
                 if (created[i])
                         r = r < 0 ? r : meter_start(created[i]);
@@ -121,4 +123,8 @@ struct meter *fleet_find(const struct fleet *f, const char *id) {
 void fleet_restore(struct fleet *f) {
         for (unsigned i = 0; i < f->count; i++)
                 meter_restore(f->meters[i]);
+}
+
+uint64_t fleet_version(const struct fleet *f) {
+        return f->changes;
 }

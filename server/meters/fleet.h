@@ -26,5 +26,8 @@ unsigned fleet_count(const struct fleet *f);
 struct meter *fleet_meter(const struct fleet *f, unsigned i);
 struct meter *fleet_find(const struct fleet *f, const char *id);  /* NULL when there is none */
 
+/* Changes whenever one of the meters does, or which there are: see meter_version. */
+uint64_t fleet_version(const struct fleet *f);
+
 /* The history can be read from now on. */
 void fleet_restore(struct fleet *f);

@@ -32,6 +32,8 @@ struct meter {
         struct values values;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t last_byte_ms;
+        uint64_t *changes;                  /* borrowed */
+        uint64_t version;
         unsigned n_transitions;
         struct meter_transition transitions[METER_TRANSITIONS_MAX];
         void (*changed)(void *userdata);
@@ -41,6 +43,10 @@ struct meter {
 static void pump(struct meter *m, uint64_t now_ms);
 
 /* ---- state ---- */
+
+static void note_change(struct meter *m) {
+        m->version = ++*m->changes;
+}
 
 /* The only writer of the meter's state as others see it. */
 static void note_state(struct meter *m, uint64_t now_ms) {
@@ -204,6 +210,7 @@ static void pump(struct meter *m, uint64_t now_ms) {
         follow_baud(m);
         remember_baud(m);
         note_state(m, now_ms);
+        note_change(m);
         arm(m, out.next_ms);
 }
 
@@ -236,6 +243,7 @@ static void on_closed(void *userdata, const char *reason) {
         framer_reset(&m->framer);
         m->protocol->stop(m->session, reason);
         note_state(m, clock_now_ms());
+        note_change(m);
         (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
 }
 
@@ -296,6 +304,7 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
         m->config = config;
         m->speeds = parts->speeds;
         m->events = parts->events;
+        m->changes = parts->changes;
         m->protocol = config->protocol;
         m->values = (struct values) { .config = config, .recorder.history = parts->history,
                                      .events = parts->events };
@@ -307,6 +316,7 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
                 return r;
         use_profile(m, config->profile);
         note_state(m, clock_now_ms());
+        note_change(m);
         *ret = TAKE(m);
         return 0;
 }
@@ -341,6 +351,7 @@ void meter_set_config(struct meter *m, const struct meter_config *config) {
                 m->profile = config->profile;
                 m->protocol->set_profile(m->session, config->profile);
         }
+        note_change(m);
 }
 
 int meter_act(struct meter *m, enum session_action action) {
@@ -368,6 +379,10 @@ const struct meter_config *meter_config(const struct meter *m) {
 
 const struct profile *meter_profile(const struct meter *m) {
         return m->profile;
+}
+
+uint64_t meter_version(const struct meter *m) {
+        return m->version;
 }
 
 enum meter_state meter_state(const struct meter *m) {
@@ -452,6 +467,7 @@ bool meter_withheld(const struct meter *m, unsigned i, const char **ret_reason, 
 
 void meter_restore(struct meter *m) {
         values_restore(&m->values);
+        note_change(m);
 }
 
 unsigned meter_completeness_permille(const struct meter *m, uint64_t now_ms) {

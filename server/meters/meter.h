@@ -34,6 +34,7 @@ struct meter_parts {
         struct history *history;   /* where they record; NULL: nowhere */
         struct events *events;     /* where they tell what happened; NULL: nowhere */
         struct speed_memory *speeds;
+        uint64_t *changes;         /* counts what happens to any of them */
 };
 
 /* config is borrowed and must outlive the meter, or be replaced with meter_set_config. */
@@ -54,6 +55,9 @@ int meter_act(struct meter *m, enum session_action action);
 
 const struct meter_config *meter_config(const struct meter *m);
 const struct profile *meter_profile(const struct meter *m);     /* NULL while not known */
+/* Changes whenever anything may have that others see of the meter, but for what changes with time alone. Never the same
+ * as an earlier one, of another meter either. */
+uint64_t meter_version(const struct meter *m);
 enum meter_state meter_state(const struct meter *m);
 const struct meter_transition *meter_transitions(const struct meter *m, unsigned *ret_count);  /* oldest first */
 const struct series_set *meter_series(const struct meter *m);

@@ -169,7 +169,7 @@ bool client_response(struct client *c, bool no_body) {
         c->head[head_len] = 0;
         assert_int_equal(sscanf(c->head, "HTTP/1.%*d %d", &c->status), 1);
         length = client_header(c, "Content-Length");
-        body_len = no_body || !length ? 0 : strtoul(length, NULL, 10);
+        body_len = no_body || c->status == 304 || !length ? 0 : strtoul(length, NULL, 10);
         while (c->len < head_len + body_len) {
                 if (c->closed)
                         return false;

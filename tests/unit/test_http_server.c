@@ -107,12 +107,14 @@ static void test_answer(void **state) {
         assert_string_equal(client_header(c, "X-Content-Type-Options"), "nosniff");
         assert_string_equal(client_header(c, "Referrer-Policy"), "no-referrer");
         assert_null(client_header(c, "Content-Security-Policy"));
-        assert_null(client_header(c, "Vary"));
+        assert_string_equal(client_header(c, "Vary"), "Accept-Encoding");
+        assert_string_equal(client_header(c, "Cross-Origin-Resource-Policy"), "same-origin");
         client_close(c);
         assert_int_equal(ask(&bench, GET("/"), &c), 200);
         assert_string_equal(c->body, "<p>hello");
-        assert_non_null(strstr(client_header(c, "Content-Security-Policy"), "default-src 'self'"));
+        assert_non_null(strstr(client_header(c, "Content-Security-Policy"), "default-src 'none'; script-src 'self'"));
         assert_non_null(strstr(client_header(c, "Content-Security-Policy"), "frame-ancestors 'self'"));
+        assert_null(strstr(client_header(c, "Content-Security-Policy"), "unsafe"));
         client_close(c);
         assert_int_equal(ask(&bench, GET("/api/large"), &c), 200);
         assert_int_equal(strlen(c->body), 100000);
@@ -319,17 +321,22 @@ static void test_origins(void **state) {
         assert_int_equal(ask(&bench, "GET /api/hello HTTP/1.1\r\n" HOST
                                 "Origin: https://ha.example\r\n\r\n", &c), 200);
         assert_string_equal(client_header(c, "Access-Control-Allow-Origin"), "https://ha.example");
-        assert_string_equal(client_header(c, "Vary"), "Origin");
+        assert_string_equal(client_header(c, "Vary"), "Accept-Encoding, Origin");
         client_close(c);
         assert_int_equal(ask(&bench, "GET /api/hello HTTP/1.1\r\n" HOST
                                 "Origin: https://evil.example\r\n\r\n", &c), 200);
         assert_null(client_header(c, "Access-Control-Allow-Origin"));
-        assert_string_equal(client_header(c, "Vary"), "Origin");
+        assert_string_equal(client_header(c, "Vary"), "Accept-Encoding, Origin");
         client_close(c);
         assert_int_equal(ask(&bench, "OPTIONS /api/hello HTTP/1.1\r\n" HOST "Origin: https://ha.example\r\n"
                                      "Access-Control-Request-Method: GET\r\n\r\n", &c), 204);
         assert_string_equal(client_header(c, "Access-Control-Allow-Methods"), "GET, HEAD, OPTIONS");
         assert_non_null(strstr(client_header(c, "Access-Control-Allow-Headers"), "Authorization"));
+        client_close(c);
+        /* Their panels may show the page in a frame. */
+        assert_int_equal(ask(&bench, GET("/"), &c), 200);
+        assert_non_null(strstr(client_header(c, "Content-Security-Policy"),
+                               "frame-ancestors 'self' https://ha.example"));
         client_close(c);
         expect_status("POST /api/act HTTP/1.1\r\n" HOST
                       "Origin: https://evil.example\r\nContent-Length: 0\r\n\r\n", 403);

@@ -15,10 +15,10 @@
 #include "http/route.h"
 
 const struct embedded_file embedded_assets[] = {
-        { "index.html", (const unsigned char *) "<p>", 3 },
-        { "app.js", (const unsigned char *) "1;", 2 },
-        { "blob", (const unsigned char *) "", 0 },
-        { NULL, NULL, 0 },
+        { "index.html", (const unsigned char *) "<p>", 3, (const unsigned char *) "gz", 2 },
+        { "app.js", (const unsigned char *) "1;", 2, NULL, 0 },
+        { "blob", (const unsigned char *) "", 0, NULL, 0 },
+        { NULL, NULL, 0, NULL, 0 },
 };
 
 static int say_args(void *app, const struct request *request, struct reply *reply) {

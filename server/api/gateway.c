@@ -1,0 +1,65 @@
+/* GET /api/v1/diagnostics: what the gateway itself is doing, and its limits. */
+#include "api/handlers.h"
+
+#include "api/process.h"
+#include "api/view.h"
+#include "history/query.h"
+#include "http/limits.h"
+#include "http/server.h"
+
+static void put_http(struct json_writer *w, const struct http_server *http) {
+        struct http_facts facts = http_server_facts(http);
+
+        json_object_begin(w, "http");
+        json_put_uint(w, "connections", facts.connections);
+        json_put_uint(w, "long_answers", facts.long_answers);
+        json_put_uint(w, "answers", facts.answers);
+        json_put_uint(w, "not_modified", facts.not_modified);
+        json_object_begin(w, "cache");
+        json_put_uint(w, "hits", facts.cache_hits);
+        json_put_uint(w, "misses", facts.cache_misses);
+        json_object_end(w);
+        json_object_end(w);
+}
+
+static void put_limits(struct json_writer *w) {
+        json_object_begin(w, "limits");
+        for (size_t i = 0; i < http_limits_count; i++)
+                json_put_uint(w, http_limits_table[i].name, http_limits_table[i].value);
+        json_put_uint(w, "query_parameters", REQUEST_QUERY_MAX);
+        json_put_uint(w, "answer_bytes", REPLY_BODY_MAX);
+        json_put_uint(w, "history_points", QUERY_POINTS_MAX);
+        json_put_uint(w, "history_series", QUERY_SERIES_MAX);
+        json_put_uint(w, "meters", METERS_MAX);
+        json_object_end(w);
+}
+
+static void put_process(struct json_writer *w) {
+        struct process_info info = process_info();
+
+        json_object_begin(w, "process");
+        json_put_decimal(w, "cpu_s", info.cpu_us, 6);
+        view_put_number(w, "resident_bytes", info.has_memory, (int64_t) info.resident_bytes, 0);
+        view_put_number(w, "open_files", info.has_fds, (int64_t) info.open_fds, 0);
+        view_put_number(w, "open_files_max", info.has_max_fds, (int64_t) info.max_fds, 0);
+        json_object_end(w);
+}
+
+int api_gateway(void *userdata, const struct request *request, struct reply *reply) {
+        const struct app *app = userdata;
+        struct json_writer w;
+
+        (void) request;
+        /* The question alone changes it. */
+        reply->is_volatile = true;
+        json_begin(&w, &reply->body);
+        json_object_begin(&w, NULL);
+        if (app->http)
+                put_http(&w, app->http);
+        else
+                json_put_null(&w, "http");
+        put_process(&w);
+        put_limits(&w);
+        json_object_end(&w);
+        return view_finish(reply);
+}
