@@ -121,7 +121,7 @@ int api_samples(void *userdata, const struct request *request, struct reply *rep
                 return r;
         }
         /* Numbers are given once and in order, so these three say which rows follow. */
-        reply->tag = hash_number(hash_number(tag_all(tag_begin(app), app), (uint64_t) after), (uint64_t) limit);
+        reply->tag = hash_number(hash_number(tag_all(tag_begin(app), app), (uint64_t) after), p->left);
         reply->has_tag = true;
         reply->produce = produce;
         reply->state = p;

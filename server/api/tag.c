@@ -14,22 +14,14 @@ uint64_t tag_begin(const struct app *app) {
         return tag;
 }
 
-/* Energies that a power cut could take back, integrals and sums of increments, are told as /now tells them. */
-static bool can_be_taken_back(const struct meter *m, const struct series *s) {
-        const struct counter *c = totals_find(meter_totals(m), s->channel, s->quantity);
-
-        return s->source != SOURCE_MEASURED || (c && c->adds);
-}
-
-static uint64_t hash_published(uint64_t tag, const struct meter *m) {
+/* Up to where energies are told that a power cut could take back: however old a row, its total is not told above. */
+static uint64_t hash_limits(uint64_t tag, const struct meter *m) {
         const struct series_set *set = meter_series(m);
+        int64_t most;
 
-        for (unsigned i = 0; i < set->count; i++) {
-                const struct series *s = &set->items[i];
-
-                if (quantity_catalogue[s->quantity].kind == QUANTITY_COUNTER && can_be_taken_back(m, s))
-                        tag = hash_number(tag, (uint64_t) s->value);
-        }
+        for (unsigned i = 0; i < set->count; i++)
+                if (meter_total_limit(m, set->items[i].key, &most))
+                        tag = hash_number(tag, (uint64_t) most);
         return tag;
 }
 
@@ -68,11 +60,11 @@ uint64_t tag_meter(uint64_t tag, const struct app *app, const struct meter *m, i
                 now = least(now, newest + hold);
         }
         tag = hash_number(tag, (uint64_t) least(now, to));
-        return hash_published(tag, m);
+        return hash_limits(tag, m);
 }
 
 uint64_t tag_all(uint64_t tag, const struct app *app) {
         for (unsigned i = 0; i < fleet_count(app->fleet); i++)
-                tag = hash_published(tag, fleet_meter(app->fleet, i));
+                tag = hash_limits(tag, fleet_meter(app->fleet, i));
         return hash_number(tag, samples_end(app->history));
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# make bench: what the history costs, and what SQLite and rrdtool cost for the same. Exits 1 when a promise is missed.
+# make bench: what the history costs, and what SQLite and rrdtool cost for the same; what an answer over HTTP costs, and
+# what a bare libmicrohttpd costs. Exits 1 when a promise is missed. BENCH_PARTS='http' runs those parts alone.
 # BENCH_DAYS=365 feeds a whole year for the last part (minutes of work) instead of a week.
 set -u
 
@@ -20,7 +21,10 @@ tidy() {
 trap tidy EXIT
 trap 'exit 1' HUP INT TERM
 
+# part NAME TITLE COMMAND...
 part() {
+        case " ${BENCH_PARTS-$1} " in *" $1 "*) ;; *) return ;; esac
+        shift
         printf '\n== %s\n' "$1"
         shift
         mkdir -p "$folder/data"
@@ -63,11 +67,12 @@ decode_cost() {
         ! grep -q '^not ok' "$folder/decode"
 }
 
-part 'beside SQLite and rrdtool' "$PWD/tests/bench/compare" "$folder/data" "$traces"
-part 'decoding real traces' decode_cost
-part 'writes' measure_writes
-part 'memory' "$PWD/tests/bench/measure" memory "$folder/data" "$traces"
-part 'how far back it reaches' "$PWD/tests/bench/measure" retention "$folder/data" "$traces" "$days"
+part compare 'beside SQLite and rrdtool' "$PWD/tests/bench/compare" "$folder/data" "$traces"
+part decode 'decoding real traces' decode_cost
+part writes 'writes' measure_writes
+part memory 'memory' "$PWD/tests/bench/measure" memory "$folder/data" "$traces"
+part retention 'how far back it reaches' "$PWD/tests/bench/measure" retention "$folder/data" "$traces" "$days"
+part http 'an answer over HTTP' sh "$top/tests/bench/http.sh" "$folder/data"
 
 printf '\n%s\n' "$([ $status = 0 ] && echo 'every promise is kept' || echo 'a promise is MISSED')"
 exit $status
