@@ -195,6 +195,7 @@ const struct route api_routes[] = {
         { .method = "GET", .pattern = "/", .handler = serve_asset, .public = true },
         { .method = "GET", .pattern = "/index.html", .handler = serve_asset, .public = true },
         { .method = "GET", .pattern = "/app.js", .handler = serve_asset, .public = true },
+        { .method = "GET", .pattern = "/chart.js", .handler = serve_asset, .public = true },
         { .method = "GET", .pattern = "/style.css", .handler = serve_asset, .public = true },
         { .method = "GET", .pattern = "/favicon.svg", .handler = serve_asset, .public = true },
 };

@@ -1,0 +1,83 @@
+/* Bars of energy: import above the line, export below it. SVG, so that it prints and scales. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { isIncomplete, ticksOf } from "../energy_view.js";
+import { formatNumber } from "../format.js";
+
+const LEFT = 48;
+const BOTTOM = 26;
+const TOP = 8;
+const TICK_SPACE = 40;  /* px that the label of a bar takes */
+
+/* As wide as there is room, so that the words have one size on a phone and on a wall. */
+function useSize(box) {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const observer = new ResizeObserver(() => setWidth(box.current.clientWidth));
+    observer.observe(box.current);
+    setWidth(box.current.clientWidth);
+    return () => observer.disconnect();
+  }, []);
+  return { width: Math.max(width, 200), height: width < 500 ? 240 : 340 };
+}
+
+function scaleOf(bars, height) {
+  const high = Math.max(0, ...bars.map(({ row }) => row?.import_kwh ?? 0));
+  const low = Math.max(0, ...bars.map(({ row }) => row?.export_kwh ?? 0));
+  const { ticks, step } = ticksOf(-low, high || (low ? 0 : 1));
+  const top = Math.max(high, ...ticks);
+  const bottom = Math.min(-low, ...ticks);
+  const y = (kwh) => TOP + ((top - kwh) / (top - bottom || 1)) * (height - TOP - BOTTOM);
+  return { ticks, y, decimals: Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) };
+}
+
+function Bar({ bar, x, width, y, chosen }) {
+  const { row } = bar;
+  if (!row || row.import_kwh === null) return null;
+  const mark = isIncomplete(row) ? "" : undefined;
+  const up = y(0) - y(row.import_kwh);
+  const down = y(-(row.export_kwh ?? 0)) - y(0);
+  const radius = Math.min(3, width / 4);
+  return (
+    <g data-chosen={chosen ? "" : undefined}>
+      {up > 0 && <rect class="bar import" data-incomplete={mark} x={x} y={y(0) - up} width={width} height={up} rx={radius} />}
+      {down > 0 && <rect class="bar export" data-incomplete={mark} x={x} y={y(0)} width={width} height={down} rx={radius} />}
+      {mark === "" && <rect class="hatch" x={x} y={y(0) - up} width={width} height={up + down} fill="url(#hatch)" />}
+    </g>
+  );
+}
+
+/* bars: [{ ms, row }]; tick(ms): the label below a bar; describe(bar): all of it, in words. */
+export function Bars({ bars, tick, describe, label, onOpen }) {
+  const [chosen, choose] = useState(null);
+  const box = useRef(null);
+  const { width: full, height } = useSize(box);
+  const { ticks, y, decimals } = scaleOf(bars, height);
+  const slot = (full - LEFT) / bars.length;
+  const every = [1, 2, 3, 4, 6].find((n) => n * slot >= TICK_SPACE) ?? 12;
+  const width = Math.min(slot * 0.72, 64);
+  const at = (i) => LEFT + slot * (i + 0.5);
+  const words = chosen !== null && bars[chosen] ? describe(bars[chosen]) : null;
+  return (
+    <figure class="bars" ref={box} onMouseLeave={() => choose(null)}>
+      <svg viewBox={`0 0 ${full} ${height}`} role="img" aria-label={label}>
+        <defs>
+          <pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <line class="hatch-line" x1="0" y1="0" x2="0" y2="7" />
+          </pattern>
+        </defs>
+        {ticks.map((value) => (
+          <g key={value}>
+            <line class={value === 0 ? "axis" : "grid"} x1={LEFT} x2={full} y1={y(value)} y2={y(value)} />
+            <text class="tick" x={LEFT - 8} y={y(value) + 4} text-anchor="end">{formatNumber(Math.abs(value), { decimals })}</text>
+          </g>))}
+        {bars.map((bar, i) => (
+          <g key={bar.ms} onMouseEnter={() => choose(i)} onClick={() => onOpen?.(bar)} class={onOpen && bar.row ? "open" : undefined}>
+            <rect class="target" x={at(i) - slot / 2} y={TOP} width={slot} height={height - TOP - BOTTOM} data-chosen={chosen === i ? "" : undefined} />
+            <Bar bar={bar} x={at(i) - width / 2} width={width} y={y} chosen={chosen === i} />
+            <text class="tick" x={at(i)} y={height - 8} text-anchor="middle">{i % every === 0 ? tick(bar.ms) : ""}</text>
+          </g>))}
+      </svg>
+      <figcaption>{words ?? "\u00a0"}</figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,28 @@
+/* Sentences of the gateway in German and Polish. One that is not here is shown in English: nothing is lost, and none has
+ * to be here. */
+export const said = {
+  "the meter answers": ["der Zähler antwortet", "licznik odpowiada"],
+  "the meter does not answer": ["der Zähler antwortet nicht", "licznik nie odpowiada"],
+  "the line is silent": ["die Leitung schweigt", "linia milczy"],
+  "heartbeats are not answered": ["Lebenszeichen bleiben unbeantwortet", "sygnały życia pozostają bez odpowiedzi"],
+  "the device sleeps": ["das Gerät schläft", "urządzenie śpi"],
+  "the port is not open yet": ["der Anschluss ist noch nicht offen", "port nie jest jeszcze otwarty"],
+  "the meter restarted": ["der Zähler ist neu gestartet", "licznik uruchomił się ponownie"],
+  "a heartbeat went unanswered: the meter may have restarted": ["ein Lebenszeichen blieb unbeantwortet: der Zähler ist vielleicht neu gestartet", "sygnał życia bez odpowiedzi: licznik mógł się zrestartować"],
+  "the pairing key was pressed": ["die Kopplungstaste wurde gedrückt", "naciśnięto przycisk parowania"],
+  "the module no longer answers": ["das Modul antwortet nicht mehr", "moduł przestał odpowiadać"],
+  "the module hands out zeros in place of readings": ["das Modul liefert Nullen statt Messwerten", "moduł podaje zera zamiast odczytów"],
+  "listening for a reading": ["horcht auf einen Messwert", "nasłuchuje odczytu"],
+  "asking who is there": ["fragt, wer da ist", "pyta, kto jest po drugiej stronie"],
+  "waiting for the first reading": ["wartet auf den ersten Messwert", "czeka na pierwszy odczyt"],
+  "the module belongs to no utility network": ["das Modul gehört zu keinem Netz eines Versorgers", "moduł nie należy do sieci dostawcy energii"],
+  "the utility's meter does not answer": ["der Zähler des Versorgers antwortet nicht", "licznik dostawcy nie odpowiada"],
+  "readings arrive": ["Messwerte kommen an", "odczyty przychodzą"],
+  "the gateway hears its own frames: the RX and TX wires touch, or are swapped at one end": ["das Gateway hört seine eigenen Rahmen: RX und TX berühren sich oder sind an einem Ende vertauscht", "bramka słyszy własne ramki: przewody RX i TX stykają się albo są zamienione na jednym końcu"],
+  "nothing understandable arrives: check the power of the meter, RX and TX, and the speed (baud)": ["nichts Verständliches kommt an: Strom des Zählers, RX und TX und die Geschwindigkeit (baud) prüfen", "nie przychodzi nic zrozumiałego: sprawdź zasilanie licznika, RX i TX oraz szybkość (baud)"],
+  "the utility has to add the device to your meter's network: tell them its MAC and its install code": ["der Versorger muss das Gerät in das Netz Ihres Zählers aufnehmen: nennen Sie ihm MAC und Install-Code", "dostawca musi dodać urządzenie do sieci licznika: podaj mu adres MAC i kod instalacyjny"],
+  "move the device nearer to the meter; if it worked before, take its power away for ten seconds": ["das Gerät näher an den Zähler bringen; wenn es vorher ging, zehn Sekunden vom Strom nehmen", "przysuń urządzenie do licznika; jeśli wcześniej działało, odłącz zasilanie na dziesięć sekund"],
+  "the module has not got a reading from the meter yet; if this lasts, move the device nearer to the meter": ["das Modul hat vom Zähler noch keinen Messwert; wenn das so bleibt, näher an den Zähler bringen", "moduł nie ma jeszcze odczytu z licznika; jeśli to potrwa, przysuń urządzenie do licznika"],
+  "less than before": ["weniger als zuvor", "mniej niż poprzednio"],
+  "more than can have flowed since the last reading": ["mehr, als seit der letzten Ablesung geflossen sein kann", "więcej, niż mogło przepłynąć od ostatniego odczytu"],
+};
