@@ -41,14 +41,17 @@ fi
 # esbuild bundles, terser makes it small: one page has to fit beside everything else on the flash of a small board.
 # Both keep the libraries' notices, as their licences ask for.
 mkdir -p "$out/dist"
-rm -rf "$out/bundle"
+mkdir -p "$out/bundle"
 bundle() {
         NODE_PATH=$modules "$modules/.bin/esbuild" "$@" --bundle --minify --format=esm --outdir="$out/bundle" \
                 --log-level=warning --charset=utf8 --target=chrome105,firefox105,safari16 --legal-comments=inline
 }
 bundle "$src/src/app.jsx" --jsx=transform --jsx-factory=h --jsx-fragment=Fragment --inject:"$src/src/jsx.js" \
         --external:./chart.js
-bundle "$src/src/chart.js" "$src/src/style.css"
+# uPlot hands out path builders by assigning them: without these two lines the bundler sees that nobody needs them.
+sed -e '/(paths\.bars *= bars);/d' -e '/(paths\.spline *= monotoneCubic);/d' \
+        "$modules/uplot/dist/uPlot.esm.js" >"$out/bundle/uplot.js"
+bundle "$src/src/chart.js" "$src/src/style.css" --alias:uplot="$out/bundle/uplot.js"
 for file in app.js chart.js; do
         "$modules/.bin/terser" "$out/bundle/$file" --module --comments some --output "$out/dist/$file" --mangle \
                 --compress passes=3,unsafe=true,unsafe_arrows=true,ecma=2020,pure_getters=true,keep_fargs=false

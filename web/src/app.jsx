@@ -30,11 +30,8 @@ function useRoute() {
   return route;
 }
 
-const CONNECTION = { connecting: "connection.connecting", live: "connection.live", lost: "connection.lost", token: "connection.token" };
-
 function Connection({ phase, way }) {
-  const title = phase === "live" && way ? t(`connection.by.${way}`) : undefined;
-  return <p id="connection" class="connection" data-phase={phase} role="status" title={title}>{t(CONNECTION[phase])}</p>;
+  return <p id="connection" class="connection" data-phase={phase} data-way={way} role="status">{t(`connection.${phase}`)}</p>;
 }
 
 function Choice({ label, value, options, onChange, icon }) {

@@ -135,7 +135,7 @@ export function joinCurves(curves) {
   const place = new Map(times.map((ms, i) => [ms, i]));
   const spread = (curve, values) => {
     if (!values) return null;
-    const out = new Array(times.length);
+    const out = new Array(times.length).fill(undefined);
     curve.times.forEach((ms, i) => { out[place.get(ms)] = values[i]; });
     return out;
   };
