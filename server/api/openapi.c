@@ -180,6 +180,8 @@ static json_t *answers_of(struct document *d, const struct route *route) {
                 if (a->content_type)
                         put_content(d, response, a->content_type, a->schema);
         }
+        if (is_get)
+                (void) response_of(d, responses, 304, "What the tag in If-None-Match stands for has not changed.");
         put_common(d, responses, 400);
         if (!route->public)
                 put_common(d, responses, 401);

@@ -34,12 +34,17 @@ void response_complete(const struct response_context *x, struct reply *reply) {
         }
 }
 
+/* Files bring what pays compressed along. */
 bool response_can_gzip(const struct reply *reply) {
+        size_t len = reply->fixed ? reply->fixed_len : reply->body.len;
+
         if (reply->status != 200)
                 return false;
-        if (reply->produce || reply->fixed)
-                return reply->produce || reply->fixed_gzip;
-        return reply->body.len >= HTTP_GZIP_MIN && reply->body.len <= HTTP_GZIP_MAX;
+        if (reply->produce || reply->fixed_gzip)
+                return true;
+        if (reply->fixed && (!reply->content_type || strcmp(reply->content_type, "application/json") != 0))
+                return false;
+        return len >= HTTP_GZIP_MIN && len <= HTTP_GZIP_MAX;
 }
 
 /* ---- bodies ---- */
@@ -60,13 +65,13 @@ static struct MHD_Response *from_buffer(struct buffer *b) {
         return response;
 }
 
-static struct MHD_Response *compressed(struct gzip *gzip, const struct buffer *body) {
+static struct MHD_Response *compressed(struct gzip *gzip, const void *data, size_t len) {
         struct MHD_Response *response = NULL;
         struct buffer out;
 
         buffer_init(&out, REPLY_BODY_MAX);
         gzip_begin(gzip);
-        if (gzip_put(gzip, body->data, body->len, true, &out))
+        if (gzip_put(gzip, data, len, true, &out))
                 response = from_buffer(&out);
         buffer_free(&out);
         return response;
@@ -85,9 +90,11 @@ static struct MHD_Response *produced(const struct response_context *x, struct re
 static struct MHD_Response *body_of(const struct response_context *x, struct reply *reply, enum response_form form) {
         if (reply->produce)
                 return produced(x, reply, form == RESPONSE_GZIP);
+        if (form == RESPONSE_GZIP && reply->fixed_gzip)
+                return from_constant(reply->fixed_gzip, reply->fixed_gzip_len);
         if (form == RESPONSE_GZIP)
-                return reply->fixed ? from_constant(reply->fixed_gzip, reply->fixed_gzip_len)
-                                    : compressed(x->gzip, &reply->body);
+                return compressed(x->gzip, reply->fixed ? reply->fixed : reply->body.data,
+                                  reply->fixed ? reply->fixed_len : reply->body.len);
         return reply->fixed ? from_constant(reply->fixed, reply->fixed_len) : from_buffer(&reply->body);
 }
 

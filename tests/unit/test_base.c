@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "base/hash.h"
 #include "base/json_writer.h"
 #include "base/units.h"
 
@@ -148,6 +149,62 @@ static void buffer_grows(void **state) {
         buffer_free(NULL);
 }
 
+/* Says what the text says, whatever stands where an age does. */
+static uint64_t tag_of(const char *name, int64_t value, const char *age) {
+        struct json_writer w;
+        struct buffer b;
+        uint64_t tag;
+
+        buffer_init(&b, 10000);
+        json_begin(&w, &b);
+        json_object_begin(&w, NULL);
+        json_put_string(&w, "name", name);
+        if (age)
+                json_put_volatile_string(&w, "age", age);
+        else
+                json_put_null(&w, "age");
+        json_put_volatile_decimal(&w, "s", (int64_t) strlen(name) + value * 1000, 1);
+        json_put_int(&w, "value", value);
+        json_object_end(&w);
+        tag = buffer_tag(&b);
+        assert_int_equal(buffer_tag(&b), tag);
+        buffer_clear(&b);
+        assert_int_equal(buffer_tag(&b), 0);
+        buffer_free(&b);
+        return tag;
+}
+
+static void tags_ignore_ages(void **state) {
+        uint64_t tag = tag_of("a", 5, "1");
+
+        (void) state;
+        assert_int_equal(tag_of("a", 5, "2"), tag);
+        assert_int_equal(tag_of("a", 5, "a much longer age"), tag);
+        assert_int_not_equal(tag_of("a", 6, "1"), tag);
+        assert_int_not_equal(tag_of("b", 5, "1"), tag);
+        assert_int_not_equal(tag_of("a", 5, NULL), tag);
+        for (unsigned n = 1; n < 40; n++) {
+                char name[41] = "";
+
+                memset(name, 'x', n);
+                tag = tag_of(name, 5, "1");
+                for (unsigned i = 0; i < n; i++) {
+                        name[i] = 'y';
+                        assert_int_not_equal(tag_of(name, 5, "1"), tag);
+                        name[i] = 'x';
+                }
+        }
+}
+
+static void hashes_go_on(void **state) {
+        (void) state;
+        assert_int_not_equal(hash_bytes(0, "", 0), hash_bytes(0, "\0", 1));
+        assert_int_not_equal(hash_bytes(0, "\0\0\0\0\0\0\0\0", 8), hash_bytes(0, "\0\0\0\0\0\0\0\0\0", 9));
+        assert_int_not_equal(hash_bytes(hash_bytes(1, "ab", 2), "c", 1), hash_bytes(hash_bytes(1, "a", 1), "bc", 2));
+        assert_int_not_equal(hash_number(hash_number(0, 1), 2), hash_number(hash_number(0, 2), 1));
+        assert_int_not_equal(hash_text(7, NULL), hash_text(7, ""));
+}
+
 static void buffer_keeps_to_its_limit(void **state) {
         struct buffer b;
 
@@ -277,6 +334,8 @@ int main(void) {
                 cmocka_unit_test(sizes),
                 cmocka_unit_test(durations_as_text),
                 cmocka_unit_test(buffer_grows),
+                cmocka_unit_test(tags_ignore_ages),
+                cmocka_unit_test(hashes_go_on),
                 cmocka_unit_test(buffer_keeps_to_its_limit),
                 cmocka_unit_test(json_document),
                 cmocka_unit_test(json_strings),
