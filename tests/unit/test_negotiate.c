@@ -119,7 +119,7 @@ static void test_gzip(void **state) {
         assert_non_null(g);
         assert_true(text && back);
         for (int i = 0; i < LEN; i++)
-                text[i] = (char) ('0' + (i * i / 7 + i) % 10);
+                text[i] = (char) ('0' + ((unsigned) i * (unsigned) i / 7 + (unsigned) i) % 10);
         buffer_init(&out, 1000000);
         for (size_t p = 0; p < ELEMENTS(pieces); p++) {
                 buffer_clear(&out);
