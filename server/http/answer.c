@@ -9,10 +9,12 @@
 #include "base/clock.h"
 #include "http/response.h"
 
+#define HTTP_HOST_MAX 256  /* a DNS name has at most 253 characters */
+
 static struct response_context context_of(const struct answer *a) {
         return (struct response_context) {
                 .mhd = a->mhd, .policy = a->policy, .headers = &a->connection->headers, .gzip = a->gzip,
-                .long_answers = a->long_answers, .method = a->method,
+                .long_answers = a->long_answers, .method = a->method, .must_close = a->must_close,
         };
 }
 
@@ -118,23 +120,18 @@ static bool is_too_large(const char *length) {
 /* The library takes the first of several and lets Transfer-Encoding win silently; a proxy before us may see it
  * differently, and then one's body is the other's next request. */
 static void check_framing(const struct request_headers *h, struct reply *reply) {
-        if (h->n_transfer_encoding > 0)
+        if (h->malformed)
+                reply_problem(reply, 400, NULL, "a header that is not \"Name: value\"");
+        else if (h->n_transfer_encoding > 0)
                 reply_problem(reply, 411, NULL, "Transfer-Encoding is not supported; send a Content-Length");
         else if (h->n_content_length > 1)
                 reply_problem(reply, 400, NULL, "more than one Content-Length");
+        else if (h->content_length && h->content_length[strspn(h->content_length, "0123456789")])
+                reply_problem(reply, 400, NULL, "the Content-Length is not a number");
         else if (h->n_host > 1)
                 reply_problem(reply, 400, NULL, "more than one Host");
         else if (h->content_length && is_too_large(h->content_length))
                 reply_problem(reply, 413, NULL, "a body may have at most %d bytes", HTTP_BODY_MAX);
-}
-
-enum MHD_Result answer_check(struct answer *a) {
-        CLEANUP(reply_free) struct reply reply;
-
-        request_headers_read(&a->connection->headers, a->mhd);
-        reply_init(&reply);
-        check_framing(&a->connection->headers, &reply);
-        return reply.status == 200 ? MHD_YES : send_reply(a, &reply);
 }
 
 /* "GET http://host/path" is what clients of proxies send; the host in it then counts instead of the header. host
@@ -187,47 +184,111 @@ static bool check_origin(const struct answer *a, const struct request *request, 
         return false;
 }
 
-static void dispatch(struct answer *a, struct request *request, char *target, struct reply *reply) {
-        char scratch[HTTP_TARGET_MAX];
-        const struct route *route;
-
-        if (!request_set_target(request, target, reply))
-                return;
-        a->route = route_match(a->options->routes, a->options->n_routes, request, scratch, sizeof scratch, reply);
-        if (a->route < 0)
-                return;
-        route = &a->options->routes[a->route];
-        if (!check_origin(a, request, reply))
-                return;
-        if (request->role == HTTP_ROLE_NONE && !route->public) {
-                reply_problem(reply, 401, NULL, "this needs a token: Authorization: Bearer TOKEN, or the token as "
-                                                "the password of Basic");
-                return;
-        }
-        route_call(route, a->options->app, request, reply);
-}
-
-enum MHD_Result answer_request(struct answer *a) {
-        CLEANUP(reply_free) struct reply reply;
+/* What the headers tell. */
+static struct request request_of(const struct answer *a) {
         const struct request_headers *h = &a->connection->headers;
-        char *target = a->connection->target;
-        char as_sent[HTTP_CACHE_TARGET_MAX] = "";
-        char host[256];  /* a DNS name has at most 253 characters */
-        struct request request = {
+
+        return (struct request) {
                 .method = a->method,
                 .host = h->host ? h->host : "",
                 .scheme = "http",
                 .role = policy_role(a->policy, h->authorization),
                 .has_body = has_body(a),
+                .has_length = h->content_length,
                 .content_type = h->content_type ? h->content_type : "",
+                .content_encoding = h->content_encoding ? h->content_encoding : "",
         };
+}
+
+/* target is decoded in place; scratch keeps what the request then points to. NULL with the reply filled when it cannot
+ * be answered. */
+static const struct route *find_route(struct answer *a, struct request *request, char *target, char *scratch,
+                                      size_t scratch_size, struct reply *reply) {
+        const struct route *route;
+
+        if (!request_set_target(request, target, reply))
+                return NULL;
+        a->route = route_match(a->options->routes, a->options->n_routes, request, scratch, scratch_size, reply);
+        if (a->route < 0)
+                return NULL;
+        route = &a->options->routes[a->route];
+        if (!check_origin(a, request, reply))
+                return NULL;
+        if (request->role == HTTP_ROLE_NONE && !route->public) {
+                reply_problem(reply, 401, NULL, "this needs a token: Authorization: Bearer TOKEN, or the token as "
+                                                "the password of Basic");
+                return NULL;
+        }
+        return route;
+}
+
+static bool check_target_length(const struct answer *a, struct reply *reply) {
+        if (!a->connection->target_too_long)
+                return true;
+        reply_problem(reply, 414, NULL, "path and query may have at most %d bytes", HTTP_TARGET_MAX - 1);
+        return false;
+}
+
+/* All that can be said against a request that announces a body, before that is read. The target is decoded in a copy,
+ * because the answer proper needs it as it was sent. */
+static void check_body(struct answer *a, struct reply *reply) {
+        char copy[HTTP_TARGET_MAX], scratch[HTTP_TARGET_MAX], *target;
+        struct request request = request_of(a);
+        const struct route *route;
+        char host[HTTP_HOST_MAX];
+
+        if (!check_target_length(a, reply))
+                return;
+        strcpy(copy, a->connection->target);
+        target = split_absolute_target(copy, host, sizeof host);
+        if (target != copy)
+                request.host = host;
+        if (!check_host(a, &request, reply))
+                return;
+        route = find_route(a, &request, target, scratch, sizeof scratch, reply);
+        a->takes_body = route && route_check(route, &request, reply) && route->body;
+}
+
+enum MHD_Result answer_check(struct answer *a) {
+        CLEANUP(reply_free) struct reply reply;
+
+        request_headers_read(&a->connection->headers, a->mhd);
+        reply_init(&reply);
+        check_framing(&a->connection->headers, &reply);
+        if (reply.status == 200 && has_body(a) && !response_is_read(a->method))
+                check_body(a, &reply);
+        if (reply.status == 200)
+                return MHD_YES;
+        a->must_close = true;
+        return send_reply(a, &reply);
+}
+
+static void dispatch(struct answer *a, struct request *request, char *target, struct reply *reply) {
+        const struct buffer *body = &a->connection->body;
+        char scratch[HTTP_TARGET_MAX];
+        const struct route *route = find_route(a, request, target, scratch, sizeof scratch, reply);
+
+        if (!route)
+                return;
+        request->body = body->data;
+        request->body_len = body->len;
+        if (body->failed)
+                reply_problem(reply, 503, NULL, "there is no memory for the body now");
+        else
+                route_call(route, a->options->app, request, reply);
+}
+
+enum MHD_Result answer_request(struct answer *a) {
+        CLEANUP(reply_free) struct reply reply;
+        char *target = a->connection->target;
+        char as_sent[HTTP_CACHE_TARGET_MAX] = "";
+        char host[HTTP_HOST_MAX];
+        struct request request = request_of(a);
         enum MHD_Result result;
 
         reply_init(&reply);
-        if (a->connection->target_too_long) {
-                reply_problem(&reply, 414, NULL, "path and query may have at most %d bytes", HTTP_TARGET_MAX - 1);
+        if (!check_target_length(a, &reply))
                 return send_reply(a, &reply);
-        }
         target = split_absolute_target(target, host, sizeof host);
         if (target != a->connection->target)
                 request.host = host;

@@ -23,11 +23,13 @@ struct answer {
         const char *version;
         /* Results. */
         int route;              /* index, -1 for none */
+        bool must_close;        /* where the next request begins cannot be known */
         unsigned status;        /* 0 until an answer is on its way */
+        bool takes_body;        /* answer_check: what comes next is to be collected in connection->body */
 };
 
-/* Before the body: refuses what cannot be framed, so that nothing of it is read. With status 0 there is nothing to
- * object to. MHD_NO: the connection is to be closed. */
+/* Before the body: refuses what cannot be framed, and bodies where none is taken or nobody may send one, so that
+ * nothing of them is read. With status 0 there is nothing to object to. MHD_NO: the connection is to be closed. */
 enum MHD_Result answer_check(struct answer *a);
 
 /* After the body: the answer proper. */

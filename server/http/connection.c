@@ -102,6 +102,7 @@ struct connection *connection_new(struct connections *set, struct http_server *s
         c->server = server;
         c->fd = fd;
         c->peer = peer_key(peer);
+        buffer_init(&c->body, HTTP_BODY_MAX);
         c->next = set->first;
         if (c->next)
                 c->next->link = &c->next;
@@ -118,6 +119,7 @@ struct connection *connection_free(struct connections *set, struct connection *c
         if (c->next)
                 c->next->link = c->link;
         set->n--;
+        buffer_free(&c->body);
         free(c);
         return NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "base/buffer.h"
 #include "http/headers.h"
 #include "http/limits.h"
 
@@ -27,6 +28,8 @@ struct connection {
         uint64_t deadline_ms;             /* boot time */
         bool begun;                       /* the handler has seen this request's headers */
         bool target_too_long;
+        bool takes_body;                  /* the route of this request wants its body */
+        struct buffer body;               /* of this request, as far as it has come */
         struct request_headers headers;   /* of that request */
         char target[HTTP_TARGET_MAX];     /* of the request being served, as sent */
 };

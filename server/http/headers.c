@@ -10,12 +10,34 @@ static void take(const char **first, unsigned *n, const char *value) {
                 *first = value ? value : "";
 }
 
+/* The library takes "Content-Length " for a name of its own, with a space that a proxy may have overlooked, and puts
+ * the line ends of folded lines into names and values. */
+static bool is_well_formed(const char *name, size_t size, const char *value, size_t value_size) {
+        static const bool is_no_token[128] = {
+                ['"'] = true, ['('] = true, [')'] = true, [','] = true, ['/'] = true, [':'] = true, [';'] = true,
+                ['<'] = true, ['='] = true, ['>'] = true, ['?'] = true, ['@'] = true, ['['] = true, ['\\'] = true,
+                [']'] = true, ['{'] = true, ['}'] = true, [0x7f] = true,
+        };
+
+        for (size_t i = 0; i < size; i++) {
+                unsigned char c = (unsigned char) name[i];
+
+                if (c <= ' ' || c >= 0x80 || is_no_token[c])
+                        return false;
+        }
+        for (size_t i = 0; value && i < value_size; i++)
+                if (((unsigned char) value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
+                        return false;
+        return size > 0;
+}
+
 /* By length first: most headers of a browser are none of these. */
 static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char *name, size_t size,
                             const char *value, size_t value_size) {
         struct request_headers *h = userdata;
 
-        (void) kind, (void) value_size;
+        (void) kind;
+        h->malformed |= !is_well_formed(name, size, value, value_size);
         if (IS(name, size, "Host"))
                 take(&h->host, &h->n_host, value);
         else if (IS(name, size, "Accept-Encoding"))
@@ -30,6 +52,8 @@ static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char 
                 h->authorization = value;
         else if (IS(name, size, "Content-Type") && !h->content_type)
                 h->content_type = value;
+        else if (IS(name, size, "Content-Encoding") && !h->content_encoding)
+                h->content_encoding = value;
         else if (IS(name, size, "Origin") && !h->origin)
                 h->origin = value;
         return MHD_YES;

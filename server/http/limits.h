@@ -14,7 +14,8 @@
 #define HTTP_BACKLOG             128   /* connections the kernel keeps while we are at our limit */
 #define HTTP_POOL_SIZE           16384 /* all headers of a request and of its answer; others allow as much */
 #define HTTP_TARGET_MAX          4096  /* path and query; the longest of ours has some 300 bytes */
-#define HTTP_BODY_MAX            65536 /* the longest body is an action of a few hundred bytes */
+#define HTTP_BODY_MAX            4096  /* the longest body writes a text of 64 bytes, six characters for each; every
+                                        * connection may hold one at the same time: 1 MiB */
 #define HTTP_INACTIVITY_S        30    /* no byte in either direction: whole seconds, for libmicrohttpd */
 #define HTTP_HEADER_MS           10000 /* from connecting, or from the request line, to the end of the headers;
                                         * absolute, because a byte now and then defeats the inactivity limit */

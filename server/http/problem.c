@@ -58,6 +58,7 @@ int reply_problem(struct reply *r, unsigned status, const char *parameter, const
         r->disposition = NULL;
         r->fixed = r->fixed_gzip = NULL;
         r->fixed_len = 0;
+        r->retry_after_s = 0;
         r->has_tag = false;
         r->subject = NULL;
         reply_drop_producer(r);

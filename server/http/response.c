@@ -1,6 +1,7 @@
 #include "http/response.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -145,10 +146,19 @@ static bool add_body_headers(const struct response_context *x, const struct repl
         return form != RESPONSE_GZIP || add(response, "Content-Encoding", "gzip");
 }
 
+static bool add_retry_after(const struct reply *reply, struct MHD_Response *response) {
+        char text[16];
+
+        if (reply->retry_after_s == 0)
+                return reply->status != 503 || add(response, "Retry-After", NUMBER_TEXT(HTTP_RETRY_AFTER_S));
+        snprintf(text, sizeof text, "%u", reply->retry_after_s);
+        return add(response, "Retry-After", text);
+}
+
 static bool add_status_headers(const struct reply *reply, struct MHD_Response *response) {
         if (reply->allow[0] && !add(response, "Allow", reply->allow))
                 return false;
-        if (reply->status == 503 && !add(response, "Retry-After", NUMBER_TEXT(HTTP_RETRY_AFTER_S)))
+        if (!add_retry_after(reply, response))
                 return false;
         return reply->status != 401 || add(response, "WWW-Authenticate", "Bearer");
 }
@@ -166,6 +176,8 @@ static bool add_headers(const struct response_context *x, const struct reply *re
         if (reply->cache_control && !add(response, "Cache-Control", reply->cache_control))
                 return false;
         if (varies && !add(response, "Vary", varies))
+                return false;
+        if (x->must_close && !add(response, "Connection", "close"))
                 return false;
         if (!add_body_headers(x, reply, form, response))
                 return false;

@@ -17,6 +17,7 @@ struct response_context {
         struct long_answers *long_answers;
         struct gzip *gzip;         /* for bodies that are compressed at once */
         const char *method;
+        bool must_close;           /* the connection ends with this answer */
 };
 
 /* A response of either form may also be queued with 304: it then says how long the body would have been, as it must if

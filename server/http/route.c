@@ -129,32 +129,42 @@ static bool check_role(const struct route *route, const struct request *request,
         return !route->control || request_may_control(request, NULL, reply);
 }
 
+/* "application/json", also with the "; charset=utf-8" that JSON does not need and clients send. */
+static bool has_content_type(const struct request *request, const char *content_type) {
+        size_t len = strlen(content_type);
+
+        return strncasecmp(request->content_type, content_type, len) == 0 && strchr("; \t", request->content_type[len]);
+}
+
 /* What a GET carries means nothing, and is left alone. */
 static bool check_body(const struct route *route, const struct request *request, struct reply *reply) {
         const struct route_body *body = route->body;
-        size_t len;
 
-        if (!request->has_body || strcmp(route->method, "GET") == 0)
+        if (strcmp(route->method, "GET") == 0 || (!body && !request->has_body))
                 return true;
-        if (!body) {
+        if (!body)
                 reply_problem(reply, 415, NULL, "%s %s takes no body", route->method, request->path);
-                return false;
-        }
-        len = strlen(body->content_type);
-        if (strncasecmp(request->content_type, body->content_type, len) == 0 &&
-            strchr("; \t", request->content_type[len]))
+        else if (!request->has_length)
+                reply_problem(reply, 411, NULL, "this needs a body of %s, and a Content-Length", body->content_type);
+        else if (!has_content_type(request, body->content_type))
+                reply_problem(reply, 415, NULL, "the body has to be %s, and its Content-Type has to say so",
+                              body->content_type);
+        else if (request->content_encoding[0] && strcasecmp(request->content_encoding, "identity") != 0)
+                reply_problem(reply, 415, NULL, "a body with a Content-Encoding is not understood");
+        else
                 return true;
-        reply_problem(reply, 415, NULL, "the body has to be %s, and its Content-Type has to say so",
-                      body->content_type);
         return false;
+}
+
+bool route_check(const struct route *route, struct request *request, struct reply *reply) {
+        request->route = route;
+        return check_role(route, request, reply) && request_check(request, reply) && check_body(route, request, reply);
 }
 
 void route_call(const struct route *route, void *app, struct request *request, struct reply *reply) {
         int r;
 
-        request->route = route;
-        if (!check_role(route, request, reply) || !request_check(request, reply) ||
-            !check_body(route, request, reply))
+        if (!route_check(route, request, reply))
                 return;
         r = route->handler(app, request, reply);
         if (r >= 0 && !reply->body.failed)

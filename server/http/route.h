@@ -35,8 +35,12 @@ struct request {
         unsigned n_query;
         struct query_item query[REQUEST_QUERY_MAX];
         enum http_role role;
-        bool has_body;
+        bool has_body;                           /* announced, of whatever length but 0 */
+        bool has_length;                         /* a Content-Length was given */
         const char *content_type;                /* header, "" when absent */
+        const char *content_encoding;            /* header, "" when absent */
+        const char *body;                        /* where the route takes one; not 0-terminated; NULL: empty */
+        size_t body_len;
         /* Once the parameters are checked: */
         const struct route *route;
         struct parameter_value values[ROUTE_PARAMETERS_MAX];  /* in the order of route->parameters */
@@ -54,6 +58,7 @@ struct reply {
         const char *cache_control;    /* static text; "no-cache" at start; NULL: no header */
         const char *disposition;      /* static text for Content-Disposition, or NULL */
         char allow[32];               /* Allow header for a 405, or "" */
+        unsigned retry_after_s;       /* Retry-After header; 0: none, but for a 503 its usual one */
         const void *fixed;            /* a body that lives as long as the process; used instead of body when set */
         size_t fixed_len;
         const void *fixed_gzip;       /* the same compressed, or NULL */
@@ -137,11 +142,13 @@ const char *http_status_text(unsigned status);
  * An escape that is none, an encoded NUL or too many parameters make reply a 400 and the result false. */
 bool request_set_target(struct request *r, char *target, struct reply *reply);
 
-/* The two halves of route_dispatch, for the server, which looks at the token in between. route_match returns -1
- * with the reply filled for 404 and 405, and for OPTIONS, which is answered here. route_call checks all that the table
- * says of the request before it calls the handler. */
+/* The parts of route_dispatch, for the server, which looks at the token in between. route_match returns -1 with the
+ * reply filled for 404 and 405, and for OPTIONS, which is answered here. route_check is false, with the reply filled,
+ * for what the table says against the request: it looks at the headers alone, so that a body can be refused before a
+ * byte of it is read. route_call does that check and calls the handler. */
 int route_match(const struct route *routes, size_t n_routes, struct request *request, char *scratch,
                 size_t scratch_size, struct reply *reply);
+bool route_check(const struct route *route, struct request *request, struct reply *reply);
 void route_call(const struct route *route, void *app, struct request *request, struct reply *reply);
 
 /* Finds the route of a request by method and path, fills request->args (pointing into scratch, which holds a copy

@@ -179,8 +179,11 @@ static void on_completed(void *userdata, struct MHD_Connection *mhd, void **cont
 
         (void) mhd;
         (void) how;
-        if (c)
+        if (c) {
+                buffer_free(&c->body);
+                buffer_init(&c->body, HTTP_BODY_MAX);
                 connection_set_deadline(&s->connections, c, s->limits.idle_ms + s->limits.header_ms);
+        }
         *context = NULL;
 }
 
@@ -235,15 +238,17 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         enum MHD_Result result;
 
         (void) url;
-        (void) upload;
         if (!c)
                 return MHD_NO;
         if (!c->begun) {
                 c->begun = true;
                 connection_set_deadline(&s->connections, c, s->limits.body_ms);
                 result = answer_check(&a);
+                c->takes_body = a.takes_body;
         } else if (*upload_len > 0) {
-                *upload_len = 0;  /* nothing takes a body yet; read, or the connection would be lost */
+                if (c->takes_body)
+                        buffer_put(&c->body, upload, *upload_len);
+                *upload_len = 0;  /* read also where nobody wants it, or the connection would be lost */
                 return MHD_YES;
         } else {
                 result = answer_request(&a);

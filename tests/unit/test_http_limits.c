@@ -15,6 +15,7 @@
 #include "http_client.h"
 
 #define HOST "Host: localhost\r\n"
+#define POST_PART "POST /api/act HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 9\r\n\r\nabc"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
 
 static int page(void *app, const struct request *request, struct reply *reply) {
@@ -34,10 +35,12 @@ static int large(void *app, const struct request *request, struct reply *reply) 
         return 0;
 }
 
+static const struct route_body text = { .content_type = "text/plain" };
+
 static const struct route routes[] = {
         { .method = "GET", .pattern = "/", .handler = page, .public = true },
         { .method = "GET", .pattern = "/api/large", .handler = large },
-        { .method = "POST", .pattern = "/api/act", .handler = page },
+        { .method = "POST", .pattern = "/api/act", .handler = page, .body = &text },
 };
 
 static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
@@ -61,7 +64,7 @@ static void test_deadlines(void **state) {
         struct http_options options = plain_options;
         static const char *const partial[] = {
                 "", "GE", "GET / HTTP/1.1\r\nHost: local",
-                "POST /api/act HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc",
+                POST_PART,
         };
 
         (void) state;
@@ -210,7 +213,7 @@ static void test_stop_with_open_connections(void **state) {
         assert_int_equal(ask(&bench, GET("/"), &idle), 200);
         partial = client_tcp(&bench);
         reading = client_tcp(&bench);
-        client_send(partial, "POST /api/act HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc");
+        client_send(partial, POST_PART);
         for (int i = 0; i < 50; i++)
                 client_send(reading, GET("/api/large"));
         while (http_server_connections(bench.server) < 3)

@@ -280,7 +280,7 @@ static void expect(struct request request, const char *target, unsigned status, 
 }
 
 static void test_requests(void **state) {
-        struct request get = { .method = "GET", .host = "", .content_type = "", .role = HTTP_ROLE_READ };
+        struct request get = { .method = "GET", .host = "", .content_type = "", .content_encoding = "", .role = HTTP_ROLE_READ };
 
         (void) state;
         expect(get, "/api/main/csv", 200, "main 1 0 7 7 0 0 never");
@@ -297,14 +297,14 @@ static void test_requests(void **state) {
 }
 
 static void test_bodies_and_roles(void **state) {
-        struct request post = { .method = "POST", .host = "", .content_type = "", .role = HTTP_ROLE_CONTROL };
+        struct request post = { .method = "POST", .host = "", .content_type = "", .content_encoding = "", .role = HTTP_ROLE_CONTROL };
 
         (void) state;
         expect(post, "/api/main/csv", 200, "main 1");
         post.role = HTTP_ROLE_READ;
         expect(post, "/api/main/xml?limit=0", 403, "a token that may control");
         post.role = HTTP_ROLE_CONTROL;
-        post.has_body = true;
+        post.has_body = post.has_length = true;
         expect(post, "/api/main/csv", 415, "POST /api/main/csv takes no body");
         expect(post, "/api/main/set/csv", 415, "application/json");
         post.content_type = "application/json5";
@@ -313,6 +313,15 @@ static void test_bodies_and_roles(void **state) {
         expect(post, "/api/main/set/csv", 200, "main 1");
         post.content_type = "application/json";
         expect(post, "/api/main/set/csv", 200, "main 1");
+        post.content_encoding = "gzip";
+        expect(post, "/api/main/set/csv", 415, "Content-Encoding");
+        post.content_encoding = "Identity";
+        expect(post, "/api/main/set/csv", 200, "main 1");
+        post.has_body = false;
+        expect(post, "/api/main/set/csv", 200, "main 1");
+        post.has_length = false;
+        expect(post, "/api/main/set/csv", 411, "application/json");
+        post.has_body = post.has_length = true;
         expect(post, "/api/main/set/csv?x=1", 400, "\"parameter\":\"x\"");
         post.method = "GET";
         expect(post, "/api/main/csv", 200, "main 1");
