@@ -71,6 +71,8 @@ struct profile_datapoint {
         uint8_t layout;              /* enum datapoint_layout; only with type raw, in place of quantity and scale */
         uint8_t power_den;           /* layouts: the power counts 1/power_den W (1 or 10); 0: the layout's own */
         uint8_t danger;              /* enum datapoint_danger; such a row is never writable */
+        bool has_range;              /* of the numbers that may be written, as they are on the wire */
+        int64_t range_min, range_max;
         bool is_increment;           /* quantity is an energy: added since the last report, not a register */
 };
 

@@ -17,6 +17,8 @@
 #define SESSION_NEVER      UINT64_MAX
 #define SESSION_COUNTERS_MAX 48
 #define SESSION_DETAIL_MAX  96   /* text of a detail with its end */
+#define WRITE_BYTES_MAX     DATAPOINT_BYTES_MAX  /* of a text or raw value that is written: what is shown whole */
+#define ACTION_REFUSAL_MAX  200  /* text of a refusal with its end */
 
 /* What a meter is doing, as API, metrics and logs name it. */
 enum meter_state {
@@ -49,6 +51,42 @@ struct session_config {
         bool has_speed;                 /* the port is a serial one whose speed can be set */
 };
 
+/* How somebody gives a datapoint's value. */
+enum value_form {
+        VALUE_NUMBER,                   /* as it is on the wire, not scaled */
+        VALUE_FLAG,                     /* false or true: number is 0 or 1 */
+        VALUE_TEXT,                     /* UTF-8 */
+        VALUE_BYTES,
+        VALUE_FORM_COUNT,
+};
+extern const char *const value_form_keys[VALUE_FORM_COUNT];  /* what holds it in JSON: "raw", "text", "hex" */
+
+struct datapoint_write {
+        uint16_t id;
+        enum value_form form;
+        int64_t number;
+        size_t len;                     /* of bytes */
+        uint8_t bytes[WRITE_BYTES_MAX];
+};
+
+enum write_status {
+        WRITE_NONE,                     /* nothing was ever to be written */
+        WRITE_PENDING,                  /* not sent yet, or the meter has not told the value yet */
+        WRITE_CONFIRMED,                /* the meter told the value since */
+        WRITE_UNCONFIRMED,
+        WRITE_STATUS_COUNT,
+};
+extern const char *const write_status_names[WRITE_STATUS_COUNT];  /* "pending", ...; [0] is "" */
+
+/* The datapoint that was to be written last; one at a time. */
+struct session_write {
+        enum write_status status;
+        const char *reason;             /* of that status; static text */
+        struct datapoint_write what;
+        uint64_t asked_ms, ended_ms;    /* ended: valid unless pending */
+        uint64_t count, ended;          /* writes begun so far, and those that have ended */
+};
+
 /* Begins every protocol's state; the layers above read it, only the protocol writes it. */
 struct session {
         struct session_clock clock;     /* written by the layers above */
@@ -63,6 +101,7 @@ struct session {
         uint64_t latency_sum_ms, latency_count;
         uint64_t counters[SESSION_COUNTERS_MAX];   /* named by protocol->counters */
         struct datapoint_table datapoints;
+        struct session_write write;
 };
 
 struct session_output {
@@ -120,9 +159,22 @@ struct attribute_info {
 enum session_action {
         ACTION_QUERY,                   /* read it now */
         ACTION_REJOIN,                  /* join the utility's network again */
+        ACTION_SET_DATAPOINT,           /* write a value; session.write tells what becomes of it */
         ACTION_COUNT,
 };
 extern const char *const session_action_names[ACTION_COUNT];
+
+struct action_request {
+        enum session_action action;
+        struct datapoint_write write;   /* of ACTION_SET_DATAPOINT */
+};
+
+/* Why an action was not begun. */
+struct action_refusal {
+        const char *key;                /* of the value that is wrong; static text; NULL: none is */
+        char text[ACTION_REFUSAL_MAX];  /* a sentence without its end; "": the result says all there is to say */
+        uint64_t wait_ms;               /* with -EAGAIN: it may be tried again after this */
+};
 
 struct protocol {
         const char *name;               /* configuration key, JSON value and metric label: never renamed */
@@ -164,8 +216,10 @@ struct protocol {
         void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
         /* The i-th detail; false past the last. */
         bool (*detail)(const struct session *s, unsigned i, struct session_detail *ret);
-        /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now. */
-        int (*act)(struct session *s, uint64_t now_ms, enum session_action action);
+        /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now; -EACCES:
+         * the profile does not allow it; -EINVAL: not such a value. refusal is cleared by the caller. */
+        int (*act)(struct session *s, uint64_t now_ms, const struct action_request *request,
+                   struct action_refusal *refusal);
 };
 
 extern const struct protocol *const protocols[];  /* ends with NULL */

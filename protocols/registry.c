@@ -20,6 +20,21 @@ const char *const meter_state_names[METER_STATE_COUNT] = {
 const char *const session_action_names[ACTION_COUNT] = {
         [ACTION_QUERY] = "query",
         [ACTION_REJOIN] = "rejoin",
+        [ACTION_SET_DATAPOINT] = "set-datapoint",
+};
+
+const char *const value_form_keys[VALUE_FORM_COUNT] = {
+        [VALUE_NUMBER] = "raw",
+        [VALUE_FLAG] = "raw",
+        [VALUE_TEXT] = "text",
+        [VALUE_BYTES] = "hex",
+};
+
+const char *const write_status_names[WRITE_STATUS_COUNT] = {
+        [WRITE_NONE] = "",
+        [WRITE_PENDING] = "pending",
+        [WRITE_CONFIRMED] = "confirmed",
+        [WRITE_UNCONFIRMED] = "not_confirmed",
 };
 
 const struct protocol *protocol_find(const char *name) {

@@ -5,8 +5,6 @@
 
 #include "protocols/tuyamcu/layout.h"
 
-enum { UNIT_HEADER_SIZE = 4 };  /* id, type, length (16 bit, big-endian) */
-
 /* Types bool, value, enum and bitmap with 1 to 4 bytes are unsigned, only a value of 4 bytes is signed.
  * Everything else keeps its bytes. */
 static void read_number(struct tuya_datapoint *d) {
@@ -27,40 +25,40 @@ int tuya_datapoint_next(struct span data, size_t *offset, struct tuya_datapoint 
 
         if (rest.len == 0)
                 return 0;
-        if (rest.len < UNIT_HEADER_SIZE) {
+        if (rest.len < TUYA_UNIT_HEADER_SIZE) {
                 *ret_truncation = (struct tuya_truncation) { .id = rest.data[0] };
                 return -EBADMSG;
         }
         length = get_be16(rest.data + 2);
-        if (!span_has(rest, UNIT_HEADER_SIZE, length)) {
+        if (!span_has(rest, TUYA_UNIT_HEADER_SIZE, length)) {
                 *ret_truncation = (struct tuya_truncation) {
                         .has_declared = true, .id = rest.data[0], .declared = length,
-                        .present = rest.len - UNIT_HEADER_SIZE,
+                        .present = rest.len - TUYA_UNIT_HEADER_SIZE,
                 };
                 return -EBADMSG;
         }
         *ret = (struct tuya_datapoint) {
                 .id = rest.data[0], .type = rest.data[1],
-                .value = span_of(rest.data + UNIT_HEADER_SIZE, length),
+                .value = span_of(rest.data + TUYA_UNIT_HEADER_SIZE, length),
         };
         read_number(ret);
-        *offset += UNIT_HEADER_SIZE + (size_t) length;
+        *offset += TUYA_UNIT_HEADER_SIZE + (size_t) length;
         return 1;
 }
 
 size_t tuya_datapoint_put(uint8_t *buf, size_t cap, uint8_t id, uint8_t type, int32_t number) {
         uint16_t length = type == DATAPOINT_VALUE ? 4 : 1;
 
-        if (cap < UNIT_HEADER_SIZE + (size_t) length)
+        if (cap < TUYA_UNIT_HEADER_SIZE + (size_t) length)
                 return 0;
         buf[0] = id;
         buf[1] = type;
         put_be16(buf + 2, length);
         if (length == 4)
-                put_be32(buf + UNIT_HEADER_SIZE, (uint32_t) number);
+                put_be32(buf + TUYA_UNIT_HEADER_SIZE, (uint32_t) number);
         else
-                buf[UNIT_HEADER_SIZE] = (uint8_t) number;
-        return UNIT_HEADER_SIZE + (size_t) length;
+                buf[TUYA_UNIT_HEADER_SIZE] = (uint8_t) number;
+        return TUYA_UNIT_HEADER_SIZE + (size_t) length;
 }
 
 void tuya_directions_note(struct tuya_directions *dir, const struct tuya_datapoint *d) {

@@ -9,6 +9,8 @@
 #include "protocols/quantity.h"
 #include "protocols/report.h"
 
+enum { TUYA_UNIT_HEADER_SIZE = 4 };  /* id, type, length (16 bit, big-endian) */
+
 struct tuya_datapoint {
         uint8_t id;
         uint8_t type;        /* wire type; may be above DATAPOINT_BITMAP */

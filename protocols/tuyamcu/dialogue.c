@@ -117,6 +117,7 @@ static void next_speed(struct tuya_session *s) {
 /* ---- scripts ---- */
 
 void tuya_play(struct tuya_session *s, uint64_t now_ms, const struct tuya_script *script, unsigned step) {
+        tuya_write_abandon(s, now_ms);
         s->script = script;
         s->step = step;
         s->tries = 0;
@@ -239,8 +240,14 @@ static void routine_unanswered(struct tuya_session *s) {
                 s->base.counters[TUYA_HEARTBEATS_MISSED]++;
                 s->missed++;
                 s->unsure = true;
-        } else
+        } else if (s->request.command != TUYA_SET)
                 s->base.counters[TUYA_REQUESTS_UNANSWERED]++;
+}
+
+/* A meter that had the value already has nothing to report: it is asked rather than told twice. */
+static void ask_for_written(struct tuya_session *s, uint64_t now_ms) {
+        s->poll_due_ms = now_ms;
+        s->poll_again = true;
 }
 
 void tuya_dialogue_update(struct tuya_session *s, uint64_t now_ms) {
@@ -253,6 +260,8 @@ void tuya_dialogue_update(struct tuya_session *s, uint64_t now_ms) {
                 return;
         }
         s->request.waiting = false;
+        if (s->request.command == TUYA_SET)
+                ask_for_written(s, now_ms);
         if (tuya_is_running(s))
                 routine_unanswered(s);
         else if (!is_probe)
@@ -273,6 +282,12 @@ static void request(struct tuya_session *s, uint64_t now_ms, const struct tuya_s
         s->request = (struct tuya_request) { .waiting = true, .command = step->command, .sent_ms = now_ms };
         if (step->data_len > 0)
                 s->network_state = step->data;
+}
+
+static void send_write(struct tuya_session *s, uint64_t now_ms, struct session_output *out) {
+        send(s, now_ms, TUYA_SET, s->write.unit, s->write.len, out);
+        s->request = (struct tuya_request) { .waiting = true, .command = TUYA_SET, .sent_ms = now_ms };
+        tuya_write_sent(s, now_ms);
 }
 
 static void send_answer(struct tuya_session *s, uint64_t now_ms, struct session_output *out) {
@@ -348,7 +363,7 @@ static uint64_t wanted_at(const struct tuya_session *s, uint64_t now_ms) {
                 return SESSION_NEVER;
         if (!tuya_is_running(s))
                 return s->step_since_ms + (s->tries == 0 ? s->script->steps[s->step].delay_ms : 0);
-        return tuya_moment_wants_heartbeat(s, now_ms) ? now_ms : routine_due(s);
+        return tuya_write_is_due(s) || tuya_moment_wants_heartbeat(s, now_ms) ? now_ms : routine_due(s);
 }
 
 /* Our turn to speak? Remembers since when a frame on its way keeps us waiting. */
@@ -373,6 +388,8 @@ void tuya_dialogue_send(struct tuya_session *s, uint64_t now_ms, bool receiving,
                 send_answer(s, now_ms, out);
         else if (!tuya_is_running(s))
                 send_step(s, now_ms, out);
+        else if (tuya_write_is_due(s))
+                send_write(s, now_ms, out);
         else
                 send_routine(s, now_ms, out);
 }

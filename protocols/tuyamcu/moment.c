@@ -122,8 +122,10 @@ static void read_datapoints(struct tuya_session *s, uint64_t now_ms, struct span
 
         while ((r = tuya_datapoint_next(data, &offset, &d, &truncation)) > 0) {
                 list_datapoint(s, now_ms, &d);
-                if (of_now)
-                        add_datapoint(s, now_ms, &d);
+                if (!of_now)
+                        continue;
+                add_datapoint(s, now_ms, &d);
+                tuya_write_note(s, now_ms, &d);
         }
         if (r < 0)
                 s->base.counters[TUYA_DP_ERRORS]++;

@@ -46,6 +46,7 @@ void tuya_stop(struct session *base, const char *reason) {
         struct tuya_session *s = tuya_session(base);
 
         tuya_unpublish(s, TUYA_WITHHELD_RESTART);
+        tuya_write_abandon(s, max_u64(max_u64(s->last_heard_ms, s->last_tx_ms), base->write.asked_ms));
         tuya_set_state(s, base->state == METER_CONNECTING ? METER_CONNECTING : METER_OFFLINE, reason);
 }
 
@@ -295,26 +296,39 @@ void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct ses
 
         out->tx_len = 0;
         out->has_report = false;
+        tuya_write_update(s, now_ms);
         tuya_dialogue_update(s, now_ms);
         check_silence(s, now_ms);
         tuya_moment_poll(s, now_ms, out);
         update_state(s, now_ms);
         tuya_dialogue_send(s, now_ms, receiving, out);
         out->next_ms = min_u64(tuya_dialogue_deadline(s, now_ms, receiving), tuya_moment_deadline(s, now_ms));
-        out->next_ms = min_u64(out->next_ms, silence_deadline(s));
+        out->next_ms = min_u64(out->next_ms, min_u64(silence_deadline(s), tuya_write_deadline(s)));
         if (base->state == METER_ONLINE)
                 out->next_ms = min_u64(out->next_ms, stale_at(s));
 }
 
 /* A battery device is awake when it likes, and some meters asked not to be disturbed. The start-up queries anyway. */
-int tuya_act(struct session *base, uint64_t now_ms, enum session_action action) {
-        struct tuya_session *s = tuya_session(base);
-
-        if (action != ACTION_QUERY || s->config.listen_only)
-                return -EOPNOTSUPP;
+static int query(struct tuya_session *s, uint64_t now_ms) {
         if (tuya_is_searching(s) || s->low_power || s->wants_silence)
                 return -EBUSY;
         s->poll_due_ms = now_ms;
         s->poll_again = true;
         return 0;
+}
+
+int tuya_act(struct session *base, uint64_t now_ms, const struct action_request *request,
+             struct action_refusal *refusal) {
+        struct tuya_session *s = tuya_session(base);
+
+        if (s->config.listen_only)
+                return -EOPNOTSUPP;
+        switch (request->action) {
+        case ACTION_QUERY:
+                return query(s, now_ms);
+        case ACTION_SET_DATAPOINT:
+                return tuya_write_begin(s, now_ms, &request->write, refusal);
+        default:
+                return -EOPNOTSUPP;
+        }
 }

@@ -1,6 +1,6 @@
 /* State of one TuyaMCU meter, shared by the parts of the session: the dialogue (session.c: what to send and when),
- * the answers to what the MCU asks (commands.c), and the moment (moment.c: which values belong together and whether
- * they may be published). */
+ * the answers to what the MCU asks (commands.c), the moment (moment.c: which values belong together and whether they
+ * may be published), and the datapoint that somebody wants written (write.c). */
 #pragma once
 
 #include "protocols/protocol.h"
@@ -86,6 +86,15 @@ struct tuya_increment {
         uint8_t falls;           /* signs in a row that it does */
 };
 
+/* The datapoint to be written, valid while base.write is pending. */
+struct tuya_write {
+        bool sent;
+        bool differs;            /* since it was sent, the meter has reported another value */
+        uint64_t sent_ms;
+        size_t len;
+        uint8_t unit[TUYA_UNIT_HEADER_SIZE + WRITE_BYTES_MAX];  /* as it goes onto the wire */
+};
+
 struct tuya_session {
         struct session base;     /* first: the layers above see only this */
         struct session_config config;
@@ -126,6 +135,8 @@ struct tuya_session {
         struct tuya_moment moment;
         bool nonzero[CHANNELS_MAX][Q_COUNT];  /* what was published last was not 0 */
         struct tuya_increment increments[256];  /* by datapoint id */
+
+        struct tuya_write write;
 };
 
 static inline uint64_t min_u64(uint64_t a, uint64_t b) {
@@ -180,6 +191,24 @@ void tuya_queue_answer(struct tuya_session *s, uint8_t command, const uint8_t *d
 /* Queues the time as 34/02 has it; nothing while it is not known. */
 void tuya_queue_time_push(struct tuya_session *s, uint64_t now_ms);
 
+/* write.c */
+
+/* Somebody wants a datapoint written: checks it against the profile. See protocol->act for what it returns. */
+int tuya_write_begin(struct tuya_session *s, uint64_t now_ms, const struct datapoint_write *what,
+                     struct action_refusal *refusal);
+/* True when its frame wants to leave. */
+bool tuya_write_is_due(const struct tuya_session *s);
+/* Its frame leaves now. */
+void tuya_write_sent(struct tuya_session *s, uint64_t now_ms);
+/* The meter has told a value. */
+void tuya_write_note(struct tuya_session *s, uint64_t now_ms, const struct tuya_datapoint *d);
+/* The conversation has come to an end or begins anew: what is not confirmed by now never will be. */
+void tuya_write_abandon(struct tuya_session *s, uint64_t now_ms);
+/* Gives up what has waited too long. */
+void tuya_write_update(struct tuya_session *s, uint64_t now_ms);
+/* When tuya_write_update has to be called again, SESSION_NEVER: on input only. */
+uint64_t tuya_write_deadline(const struct tuya_session *s);
+
 /* dialogue.c */
 
 /* Plays a script from this step on. */
@@ -209,4 +238,5 @@ void tuya_stop(struct session *base, const char *reason);
 void tuya_set_profile(struct session *base, const struct profile *profile);
 void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
 void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct session_output *out);
-int tuya_act(struct session *base, uint64_t now_ms, enum session_action action);
+int tuya_act(struct session *base, uint64_t now_ms, const struct action_request *request,
+             struct action_refusal *refusal);

@@ -361,15 +361,16 @@ uint64_t vue_dialogue_deadline(const struct vue_session *s, uint64_t now_ms, boo
 
 /* ---- what the owner asks ---- */
 
-int vue_act(struct session *base, uint64_t now_ms, enum session_action action) {
+int vue_act(struct session *base, uint64_t now_ms, const struct action_request *request,
+            struct action_refusal *refusal) {
         struct vue_session *s = vue_session(base);
 
-        (void) now_ms;
-        if (s->config.listen_only)
+        (void) now_ms, (void) refusal;
+        if (s->config.listen_only || request->action == ACTION_SET_DATAPOINT)
                 return -EOPNOTSUPP;
         if (!s->open || s->step != VUE_STEP_RUNNING || s->lost)
                 return -EBUSY;
-        switch (action) {
+        switch (request->action) {
         case ACTION_QUERY:
                 s->read_wanted = true;
                 return 0;

@@ -194,7 +194,8 @@ void vue_dialogue_update(struct vue_session *s, uint64_t now_ms, bool receiving)
 /* Puts the next request into out when it is our turn. */
 void vue_dialogue_send(struct vue_session *s, uint64_t now_ms, bool receiving, struct session_output *out);
 uint64_t vue_dialogue_deadline(const struct vue_session *s, uint64_t now_ms, bool receiving);
-int vue_act(struct session *base, uint64_t now_ms, enum session_action action);
+int vue_act(struct session *base, uint64_t now_ms, const struct action_request *request,
+            struct action_refusal *refusal);
 
 /* intake.c */
 

@@ -58,6 +58,14 @@ static void put_remarks(struct json_writer *w, const struct profile_datapoint *r
                 decoded_put(w, row, span_of(d->bytes, d->length));
         if (row->is_increment)
                 json_put_bool(w, "increment", true);
+        if (row->writable)
+                json_put_bool(w, "writable", true);
+        if (row->has_range) {
+                json_array_begin(w, "range");
+                json_put_int(w, NULL, row->range_min);
+                json_put_int(w, NULL, row->range_max);
+                json_array_end(w);
+        }
         if (row->danger != DANGER_NONE)
                 json_put_string(w, "danger", datapoint_danger_names[row->danger]);
 }

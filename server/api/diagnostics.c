@@ -184,6 +184,23 @@ static void put_console(struct json_writer *w, const struct meter *m, uint64_t n
         json_object_end(w);
 }
 
+/* Of the datapoint that somebody wanted written last. */
+static void put_last_write(struct json_writer *w, const struct session_write *s) {
+        if (s->status == WRITE_NONE) {
+                json_put_null(w, "last_write");
+                return;
+        }
+        json_object_begin(w, "last_write");
+        json_put_uint(w, "dp", s->what.id);
+        view_put_write_value(w, &s->what);
+        json_put_string(w, "status", write_status_names[s->status]);
+        json_put_string(w, "reason", s->reason);
+        view_put_time(w, "at", true, s->asked_ms);
+        view_put_time(w, "ended", s->status != WRITE_PENDING, s->ended_ms);
+        json_put_uint(w, "count", s->count);
+        json_object_end(w);
+}
+
 /* factor: how many times too large the power is. */
 /* Both sides of a meter that measures power and has a register; null where there is not both, or nothing yet. */
 static void put_energy_check(struct json_writer *w, const struct meter *m) {
@@ -244,6 +261,7 @@ static void put_diagnostics(struct json_writer *w, const struct meter *m, bool s
         put_plausibility(w, m);
         put_energy_check(w, m);
         put_latency(w, meter_session(m));
+        put_last_write(w, &meter_session(m)->write);
         put_details(w, m, now_ms, show_secrets);
         put_console(w, m, now_ms);
         json_put_uint(w, "frames_logged", meter_frames(m)->total);

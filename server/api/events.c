@@ -91,6 +91,9 @@ static void put_sentence(struct buffer *b, const struct app *app, const struct e
         case EVENT_CLOCK:
                 put_clock_step(b, e);
                 break;
+        case EVENT_ACTION:
+                buffer_puts(b, "somebody asked");
+                break;
         case EVENT_STATE:
         case EVENT_KINDS:
                 break;

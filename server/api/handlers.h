@@ -14,6 +14,7 @@ int api_now_series(void *userdata, const struct request *request, struct reply *
 int api_datapoints(void *userdata, const struct request *request, struct reply *reply);
 int api_diagnostics(void *userdata, const struct request *request, struct reply *reply);
 int api_action(void *userdata, const struct request *request, struct reply *reply);
+int api_set_datapoint(void *userdata, const struct request *request, struct reply *reply);
 int api_frames(void *userdata, const struct request *request, struct reply *reply);
 int api_metrics(void *userdata, const struct request *request, struct reply *reply);
 int api_home_assistant(void *userdata, const struct request *request, struct reply *reply);

@@ -48,7 +48,8 @@ static const struct parameter meter_and_series[] = {
 
 static const struct parameter meter_and_action[] = {
         ID,
-        { .name = "action", .type = PARAMETER_CHOICE, .choices = session_action_names, .n_choices = ACTION_COUNT,
+        { .name = "action", .type = PARAMETER_CHOICE, .choices = session_action_names,
+          .n_choices = ACTION_SET_DATAPOINT,  /* which has its own row */
           .description = "query asks the meter for its values now. rejoin (Emporia Vue) joins the utility's network "
                          "again." },
         { .name = NULL },
@@ -61,6 +62,12 @@ static const struct parameter meter_and_action[] = {
 #define NO_HISTORY                                                                                                   \
         PROBLEM(503, "The history is being read, or there is none, or the host's clock is not set, or too many long "\
                      "answers are being sent.")
+
+static const struct route_body write_body = {
+        .content_type = "application/json", .schema = "Write",
+        .description = "Which datapoint, and its value as the wire has it: raw for numbers and switches, text for a "
+                       "string, hex for bytes.",
+};
 
 const struct route api_routes[] = {
         {
@@ -163,6 +170,20 @@ const struct route api_routes[] = {
                 .description = "Oldest first.",
                 .answers = ANSWERS({ 200, "application/x-ndjson", NULL, "A frame in each line." },
                                    { 200, "text/plain; charset=utf-8", NULL, "A capture file." }, NO_METER),
+        },
+        {
+                .method = "POST", .pattern = "/api/v1/meters/{id}/actions/set-datapoint", .handler = api_set_datapoint,
+                .arguments = meter, .control = true, .body = &write_body,
+                .name = "setDatapoint", .tag = "Actions", .summary = "Write a datapoint",
+                .description = "For datapoints that the meter's profile marks with access: rw. It is sent once; whether "
+                               "the meter then reports the value is told by an event of the kind action within some "
+                               "seconds, and by last_write of the diagnostics.",
+                .answers = ANSWERS({ 202, "application/json", "WriteAccepted", "It is on its way." },
+                                   PROBLEM(400, "Not such a body, or the datapoint does not take the value; parameter is "
+                                                "the key."),
+                                   NO_METER,
+                                   PROBLEM(409, "The profile does not allow it, or the meter cannot do it in its state."),
+                                   PROBLEM(429, "Written too often; Retry-After says when the next one is taken.")),
         },
         {
                 .method = "POST", .pattern = "/api/v1/meters/{id}/actions/{action}", .handler = api_action,

@@ -109,6 +109,19 @@ const char *view_channel(const struct meter *m, const struct series *s) {
         return meter_series(m)->channels[s->channel];
 }
 
+void view_put_write_value(struct json_writer *w, const struct datapoint_write *what) {
+        const char *key = value_form_keys[what->form];
+
+        if (what->form == VALUE_NUMBER)
+                json_put_int(w, key, what->number);
+        else if (what->form == VALUE_FLAG)
+                json_put_bool(w, key, what->number != 0);
+        else if (what->form == VALUE_TEXT)
+                json_put_string_n(w, key, (const char *) what->bytes, what->len);
+        else
+                json_put_hex(w, key, what->bytes, what->len);
+}
+
 void name_list_add(struct name_list *l, const char *name) {
         size_t room = sizeof l->text - l->len - sizeof ", ...";
 

@@ -57,6 +57,9 @@ bool view_lacks_profile(const struct meter *m);
 /* "l1" or "" of a series. */
 const char *view_channel(const struct meter *m, const struct series *s);
 
+/* What was to be written, under its key: "raw": true, "raw": 5, "text": "..." or "hex": "0100". */
+void view_put_write_value(struct json_writer *w, const struct datapoint_write *what);
+
 /* "a, b, c" for messages; what finds no room becomes "...". */
 struct name_list {
         char text[360];

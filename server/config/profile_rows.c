@@ -285,6 +285,35 @@ static int read_access(struct schema_walk *w, const yaml_node_t *node, void *tar
         return 0;
 }
 
+static int read_range_end(struct schema_walk *w, const yaml_node_t *node, void *target) {
+        int r = schema_integer(w, node, INT32_MIN, UINT32_MAX, target);
+
+        return r < 0 ? r : 0;
+}
+
+static int read_range(struct schema_walk *w, const yaml_node_t *node, void *target) {
+        struct profile_datapoint *d = target;
+        const yaml_node_item_t *items = node->data.sequence.items.start;
+        int r;
+
+        if (schema_count(node) != 2)
+                return schema_fail(w, node, "not a pair of numbers");
+        if (!d->writable)
+                return schema_fail_expected(w, node, "access: rw beside it", "only what is written has a range");
+        if (!holds_number(d) || d->type == DATAPOINT_BOOL)
+                return schema_fail_expected(w, node, "type: value or enum", "a datapoint of type %s has no range",
+                                            datapoint_type_names[d->type]);
+        r = schema_read_child(w, NULL, 0, yaml_file_node(w->file, items[0]), read_range_end, &d->range_min);
+        if (r == 0)
+                r = schema_read_child(w, NULL, 1, yaml_file_node(w->file, items[1]), read_range_end, &d->range_max);
+        if (r < 0)
+                return r;
+        if (d->range_min > d->range_max)
+                return schema_fail(w, node, "the first number is above the second");
+        d->has_range = true;
+        return 0;
+}
+
 static int read_danger(struct schema_walk *w, const yaml_node_t *node, void *target) {
         struct profile_datapoint *d = target;
         unsigned i = 0;
@@ -343,6 +372,8 @@ const struct schema_row profile_datapoint_fields[] = {
           .meaning = "For a value without a sign whose direction is told elsewhere." },
         { .key = "access", .read = read_access, .form = "r or rw", .fallback = "r",
           .meaning = "rw: set-datapoint may write it." },
+        { .key = "range", .read = read_range, .form = "[LOWEST, HIGHEST], such as [0, 86400]",
+          .fallback = "what the type holds", .meaning = "Raw numbers that may be written." },
         { .key = "danger", .read = read_danger, .form = "calibration, reset or test",
           .meaning = "Why it is never written." },
         { .key = "evidence", .read = read_datapoint_evidence, .form = "captured, stated or disputed",

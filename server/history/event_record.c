@@ -48,6 +48,7 @@ const char *const event_kind_names[EVENT_KINDS] = {
         [EVENT_WITHHELD] = "withheld",
         [EVENT_COUNTER_RESET] = "counter_reset",
         [EVENT_CLOCK] = "clock",
+        [EVENT_ACTION] = "action",
 };
 
 /* ---- records ---- */

@@ -26,6 +26,8 @@ enum event_kind {
         EVENT_WITHHELD,         /* a reading that was not believed: series, value, text the reason */
         EVENT_COUNTER_RESET,    /* a register that begins anew: series, value the reading, previous the one before */
         EVENT_CLOCK,            /* the clock was set: value the step in ms */
+        EVENT_ACTION,           /* somebody asked for something: text what, and what became of it; value the number
+                                 * that was to be written */
         EVENT_KINDS
 };
 extern const char *const event_kind_names[EVENT_KINDS];   /* "started", ... */

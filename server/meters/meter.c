@@ -34,6 +34,8 @@ struct meter {
         uint64_t last_byte_ms;
         uint64_t *changes;                  /* borrowed */
         uint64_t version;
+        struct write_limit write_limit;
+        uint64_t writes_told;               /* of session->write.ended */
         unsigned n_transitions;
         struct meter_transition transitions[METER_TRANSITIONS_MAX];
         void (*changed)(void *userdata);
@@ -65,6 +67,19 @@ static void note_state(struct meter *m, uint64_t now_ms) {
         m->transitions[m->n_transitions++] = (struct meter_transition) { now_ms, state, m->session->reason };
         if (m->changed)
                 m->changed(m->changed_userdata);
+}
+
+/* ---- what somebody asked for ---- */
+
+/* The write that has ended since. */
+static void tell_write(struct meter *m) {
+        const struct session_write *w = &m->session->write;
+
+        if (w->ended == m->writes_told)
+                return;
+        m->writes_told = w->ended;
+        log_info("meter %s: set-datapoint: %s: %s", m->config->id, write_status_names[w->status], w->reason);
+        meter_event_write(m->events, m->config->id, m->protocol, w);
 }
 
 /* ---- identity ---- */
@@ -207,6 +222,7 @@ static void pump(struct meter *m, uint64_t now_ms) {
                 if (out.tx_len == 0 && !out.has_report)
                         break;
         }
+        tell_write(m);
         follow_baud(m);
         remember_baud(m);
         note_state(m, now_ms);
@@ -242,6 +258,7 @@ static void on_closed(void *userdata, const char *reason) {
 
         framer_reset(&m->framer);
         m->protocol->stop(m->session, reason);
+        tell_write(m);
         note_state(m, clock_now_ms());
         note_change(m);
         (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
@@ -324,6 +341,10 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
 struct meter *meter_free(struct meter *m) {
         if (!m)
                 return NULL;
+        if (m->session && m->session->write.status == WRITE_PENDING) {
+                m->protocol->stop(m->session, "the gateway stops");
+                tell_write(m);
+        }
         link_free(m->link);
         sd_event_source_disable_unref(m->timer);
         free(m->session);
@@ -354,19 +375,41 @@ void meter_set_config(struct meter *m, const struct meter_config *config) {
         note_change(m);
 }
 
-int meter_act(struct meter *m, enum session_action action) {
-        uint64_t now_ms = clock_now_ms();
+static int act(struct meter *m, uint64_t now_ms, const struct action_request *request,
+               struct action_refusal *refusal) {
+        bool is_write = request->action == ACTION_SET_DATAPOINT;
         int r;
 
         if (!m->protocol->act || m->config->role == ROLE_LISTEN)
                 return -EOPNOTSUPP;
         if (!link_info(m->link).open)
                 return -EBUSY;
+        refusal->wait_ms = is_write ? write_limit_wait_ms(&m->write_limit, now_ms) : 0;
+        if (refusal->wait_ms > 0)
+                return -EAGAIN;
         set_clock(m, now_ms);
-        r = m->protocol->act(m->session, now_ms, action);
-        if (r < 0)
+        r = m->protocol->act(m->session, now_ms, request, refusal);
+        if (r >= 0 && is_write)
+                write_limit_take(&m->write_limit, now_ms);
+        return r;
+}
+
+int meter_act(struct meter *m, const struct action_request *request, struct action_refusal *refusal) {
+        const char *name = session_action_names[request->action];
+        uint64_t now_ms = clock_now_ms();
+        int r;
+
+        *refusal = (struct action_refusal) { .text = "" };
+        r = act(m, now_ms, request, refusal);
+        if (r < 0) {
+                log_info("meter %s: %s, as somebody asked, was refused", m->config->id, name);
+                meter_event_action(m->events, m->config->id, now_ms, request->action, "refused");
                 return r;
-        log_info("meter %s: %s, as somebody asked", m->config->id, session_action_names[action]);
+        }
+        log_info("meter %s: %s, as somebody asked", m->config->id, name);
+        /* What becomes of a write is told when it has ended. */
+        if (request->action != ACTION_SET_DATAPOINT)
+                meter_event_action(m->events, m->config->id, now_ms, request->action, "accepted");
         pump(m, now_ms);
         return 0;
 }

@@ -15,6 +15,7 @@
 #include "meters/values.h"
 #include "meters/speed_memory.h"
 #include "meters/totals.h"
+#include "meters/write_limit.h"
 #include "protocols/framer.h"
 #include "protocols/protocol.h"
 
@@ -50,8 +51,9 @@ void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *use
 /* Swaps in an equal configuration (meter_config_equal) from a reloaded file. */
 void meter_set_config(struct meter *m, const struct meter_config *config);
 
-/* What an owner asks for. 0: it is on its way; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now. */
-int meter_act(struct meter *m, enum session_action action);
+/* What an owner asks for. 0: it is on its way, and what became of it will be told as an event; else see protocol->act,
+ * and -EAGAIN: too often, refusal->wait_ms says for how long. */
+int meter_act(struct meter *m, const struct action_request *request, struct action_refusal *refusal);
 
 const struct meter_config *meter_config(const struct meter *m);
 const struct profile *meter_profile(const struct meter *m);     /* NULL while not known */

@@ -10,6 +10,13 @@
 void meter_event_state(struct events *events, const char *meter, uint64_t now_ms, enum meter_state state);
 void meter_event_reconnected(struct events *events, const char *meter, uint64_t now_ms);
 
+/* Somebody asked for an action; outcome is one word. */
+void meter_event_action(struct events *events, const char *meter, uint64_t now_ms, enum session_action action,
+                        const char *outcome);
+/* A write has ended. */
+void meter_event_write(struct events *events, const char *meter, const struct protocol *protocol,
+                       const struct session_write *w);
+
 /* A reading that came at at_ms and what is thought of it. */
 struct judged_reading {
         const char *meter;

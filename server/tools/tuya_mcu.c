@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocols/tuyamcu/datapoint.h"
 #include "protocols/tuyamcu/frame.h"
 #include "tools/random.h"
 
@@ -123,8 +124,25 @@ int tuya_mcu_set_product(struct tuya_mcu *m, const char *key, uint64_t now_ms) {
         return 0;
 }
 
+static struct tuya_point *find_point(struct tuya_points *points, uint8_t id) {
+        for (unsigned i = 0; i < points->count; i++)
+                if (points->items[i].id == id)
+                        return &points->items[i];
+        return NULL;
+}
+
+static void put_set(const struct tuya_mcu *m, struct tuya_points *points) {
+        for (unsigned i = 0; i < m->n_set; i++) {
+                struct tuya_point *point = find_point(points, m->set[i].id);
+
+                if (point && point->writable)
+                        *point = m->set[i];
+        }
+}
+
 void tuya_mcu_set_load(struct tuya_mcu *m, const struct tuya_points *load) {
         m->load = *load;
+        put_set(m, &m->load);
         if (m->reported.count != load->count)
                 tuya_points_zero(load, &m->reported);
         if (m->shown.count != load->count)
@@ -251,6 +269,50 @@ static void answer_query(struct tuya_mcu *m, uint64_t now_ms) {
         m->reported = m->shown;
 }
 
+/* Only what the device lets be set, with the type and width that it has. */
+static bool can_set(const struct tuya_point *point, const struct tuya_datapoint *d) {
+        if (!point || !point->writable || d->type != point->type)
+                return false;
+        if (d->type == DATAPOINT_RAW || d->type == DATAPOINT_STRING)
+                return d->value.len <= sizeof point->value;
+        return d->value.len == point->len;
+}
+
+static void remember_set(struct tuya_mcu *m, const struct tuya_point *point) {
+        unsigned i = 0;
+
+        while (i < m->n_set && m->set[i].id != point->id)
+                i++;
+        if (i < TUYA_MCU_SET_MAX)
+                m->set[i] = *point;
+        if (i == m->n_set && i < TUYA_MCU_SET_MAX)
+                m->n_set++;
+}
+
+/* Does it, and reports it: by itself, unless its reports want to be acknowledged, which come at their own pace. */
+static void obey(struct tuya_mcu *m, struct span units) {
+        struct tuya_truncation truncation;
+        struct tuya_datapoint d;
+        size_t offset = 0;
+
+        while (tuya_datapoint_next(units, &offset, &d, &truncation) > 0) {
+                struct tuya_point *point = find_point(&m->load, d.id);
+
+                if (!can_set(point, &d))
+                        continue;
+                point->len = (uint8_t) d.value.len;
+                memset(point->value, 0, sizeof point->value);
+                if (d.value.len > 0)
+                        memcpy(point->value, d.value.data, d.value.len);
+                remember_set(m, point);
+                put_set(m, &m->shown);
+                if (wants_acknowledgement(m))
+                        continue;
+                put_set(m, &m->reported);
+                put_point(m, point);
+        }
+}
+
 static void set_connected(struct tuya_mcu *m, uint64_t now_ms, bool connected) {
         if (m->connected == connected)
                 return;
@@ -312,12 +374,15 @@ static void answer(struct tuya_mcu *m, uint64_t now_ms, const struct tuya_frame 
         case TUYA_QUERY:
                 answer_query(m, now_ms);
                 break;
+        case TUYA_SET:
+                obey(m, f->data);
+                break;
         case TUYA_REPORT_SYNC_ANSWER:
                 if (f->data.len == 1 && f->data.data[0] == 1)
                         acknowledged(m);
                 break;
         default:
-                break;  /* nothing it could set, and nothing it would answer */
+                break;  /* nothing it would answer */
         }
 }
 

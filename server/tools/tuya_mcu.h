@@ -16,6 +16,7 @@
 #define TUYA_MCU_UNITS_MAX  512   /* of one report that wants to be acknowledged */
 #define TUYA_MCU_KEY_MAX    32
 #define TUYA_MCU_LATE_MAX   16
+#define TUYA_MCU_SET_MAX    32    /* datapoints that were set; the largest known profile has 19 that can be */
 
 struct tuya_mcu_options {
         const char *product_key;       /* borrowed; NULL: that of the PJ-MGW1103 */
@@ -57,6 +58,8 @@ struct tuya_mcu {
         uint8_t ack_report;            /* command of the report that is out */
         uint8_t awaited[256];          /* answers to requests, by command */
         struct tuya_points load, shown, reported;
+        unsigned n_set;                /* a relay stays where it is, also when the MCU starts again */
+        struct tuya_point set[TUYA_MCU_SET_MAX];
         unsigned n_late;
         struct tuya_mcu_late late[TUYA_MCU_LATE_MAX];
         size_t n_units;                /* the report that waits for its acknowledgement */

@@ -17,6 +17,7 @@ struct tuya_point {
         uint8_t quantity;      /* of a plain number; Q_NONE: anything else */
         bool varies;           /* zero while the meter measures nothing */
         bool direction;        /* tells the sign of another one */
+        bool writable;         /* the module may set it */
         uint8_t len;
         uint8_t value[LAYOUT_BYTES_MAX];
 };

@@ -14,7 +14,7 @@ import threading
 import time
 import tty
 
-HEARTBEAT, PRODUCT, MODE, STATE, REPORT, QUERY = 0x00, 0x01, 0x02, 0x03, 0x07, 0x08
+HEARTBEAT, PRODUCT, MODE, STATE, SET, REPORT, QUERY = 0x00, 0x01, 0x02, 0x03, 0x06, 0x07, 0x08
 REPORT_SYNC, REPORT_SYNC_ANSWER = 0x22, 0x23
 
 RAW, BOOL, VALUE, STRING, ENUM, BITMAP = range(6)
@@ -78,6 +78,7 @@ class McuLogic:
         self.together = False           # all datapoints of a query in one frame
         self.warm_up_s = warm_up_s      # zeros go on for this long after state 04
         self.gap_s = gap_s              # between the frames of one answer
+        self.obeys = True               # does what 06 says, and reports it
         self.silent = False
         self.frames = []                # everything good that was received
         self.garbage = bytearray()      # received bytes that belong to no frame
@@ -203,6 +204,19 @@ class McuLogic:
                 self._measures_from = time.monotonic() + self.warm_up_s
         elif command == QUERY and self.answers_query:
             self._report_all()
+        elif command == SET and self.obeys:
+            self._obey(received.data)
+
+    def _obey(self, data):
+        """One datapoint that it has, of the kind that it has."""
+        dp, kind, value = data[0], data[1], data[4:]
+        if dp not in self.values or len(value) != int.from_bytes(data[2:4], "big"):
+            return
+        new = {RAW: bytes(value), BOOL: bool(int.from_bytes(value, "big")), STRING: value.decode()}.get(
+            kind, int.from_bytes(value, "big", signed=kind == VALUE))
+        if type(new) is type(self.values[dp]):
+            self.values[dp] = new
+            self.send(REPORT, unit(dp, new, kind))
 
     def _report_all(self):
         units = [unit(dp, self._shown(v)) for dp, v in self.values.items()]

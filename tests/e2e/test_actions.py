@@ -1,13 +1,17 @@
-"""Requests that change something: who may send them, and what reaches the meter."""
+"""Requests that change something: who may send them, what reaches the meter, and what is told of it."""
 import base64
+import json
 import time
 
 import pytest
 
 from fake_mcu import QUERY as QUERY_COMMAND
+from fake_mcu import SET as SET_COMMAND
 from gateway import wait_until
+from test_demo import simulator  # noqa: F401
 
 QUERY = "/api/v1/meters/main/actions/query"
+SET = "/api/v1/meters/main/actions/set-datapoint"
 READ, CONTROL = "read-token-for-tests", "control-token-for-tests"
 
 
@@ -18,6 +22,19 @@ def bearer(token, **more):
 def queries(mcu):
     with mcu.changed:
         return sum(frame.command == QUERY_COMMAND for frame in mcu.frames)
+
+
+def writes(mcu):
+    with mcu.changed:
+        return [frame.data for frame in mcu.frames if frame.command == SET_COMMAND]
+
+
+def set_datapoint(gateway, path=SET, token=CONTROL, **body):
+    return gateway.get(path, "POST", bearer(token, **{"Content-Type": "application/json"}), json.dumps(body))
+
+
+def actions_told(gateway):
+    return [e for e in gateway.json("/api/v1/events")["events"] if e["kind"] == "action"]
 
 
 def is_problem(answer, status, *words):
@@ -139,3 +156,132 @@ def test_diagnostics_take_a_word_about_secrets(guarded):
     is_problem(guarded.get(path + "?secrets=show"), 403, "control")
     is_problem(guarded.get(path + "?secrets=1", headers=bearer(CONTROL)), 400, "show")
     assert guarded.get(path + "?secrets=mask").status == 200
+
+
+def test_each_action_is_told(guarded):
+    assert guarded.get(QUERY, "POST", bearer(CONTROL)).status == 202
+    guarded.get("/api/v1/meters/main/actions/rejoin", "POST", bearer(CONTROL))
+    told = [(e["meter"], e["text"]) for e in actions_told(guarded)]
+    assert told == [("main", "main: somebody asked: query: accepted"), ("main", "main: somebody asked: rejoin: refused")]
+
+
+# A plug: a relay, a countdown, the state after a power cut, and what it measures.
+PLUG = {1: False, 9: 0, 18: 77, 19: 177, 20: 2403, 41: False, 21: 0}
+
+
+@pytest.fixture
+def plug(mcu_at, start, meter, tokens):
+    mcu = mcu_at("main", values=PLUG)
+    gateway = start([meter(profile="plug-standard")], http="access: open\ntokens: %s" % tokens)
+    gateway.wait_now(state="online", power_w=17.7)
+    return mcu, gateway
+
+
+def test_a_datapoint_is_written_and_confirmed(plug):
+    mcu, gateway = plug
+    assert gateway.diagnostics()["last_write"] is None
+    assert gateway.datapoints()[1]["writable"] is True and "writable" not in gateway.datapoints()[20]
+    answer = set_datapoint(gateway, dp=1, raw=True)
+    assert answer.status == 202 and answer.content_type == "application/json"
+    assert answer.json == {"meter": "main", "action": "set-datapoint", "status": "accepted", "dp": 1, "raw": True}
+    last = wait_until(lambda: (w := gateway.diagnostics()["last_write"])["status"] != "pending" and w)
+    assert last["status"] == "confirmed" and last["dp"] == 1 and last["raw"] is True and last["count"] == 1
+    assert last["ended_ms"] >= last["at_ms"]
+    assert mcu.values[1] is True
+    assert writes(mcu) == [bytes([1, 1, 0, 1, 1])]
+    assert gateway.datapoints()[1]["raw"] == 1
+    told = actions_told(gateway)
+    assert [e["text"] for e in told] == ["main: somebody asked: set-datapoint dp 1 to 1: confirmed: the meter reports it"]
+    assert told[0]["value"] == 1
+    assert set_datapoint(gateway, dp=9, raw=3600).status == 202
+    wait_until(lambda: mcu.values[9] == 3600)
+    assert writes(mcu)[1:] == [bytes([9, 2, 0, 4, 0, 0, 0x0E, 0x10])]
+
+
+def test_a_meter_that_does_not_obey(plug):
+    mcu, gateway = plug
+    mcu.obeys = False
+    assert set_datapoint(gateway, dp=1, raw=True).status == 202
+    is_problem(set_datapoint(gateway, dp=1, raw=False), 409, "datapoint 1 is being written")
+    last = wait_until(lambda: (w := gateway.diagnostics()["last_write"])["status"] != "pending" and w)
+    assert last["status"] == "not_confirmed" and last["reason"] == "the meter reports another value"
+    assert "not confirmed: the meter reports another value" in actions_told(gateway)[-1]["text"]
+    assert len(writes(mcu)) == 1
+    assert gateway.now()["state"] == "online"
+
+
+def test_a_meter_that_restarts_in_between(plug):
+    mcu, gateway = plug
+    mcu.obeys = False
+    assert set_datapoint(gateway, dp=1, raw=True).status == 202
+    wait_until(lambda: writes(mcu))
+    with mcu.changed:
+        mcu.restart()
+        mcu.send(0x00, b"\0")
+    wait_until(lambda: gateway.counter("restarts") == 1)
+    assert gateway.diagnostics()["last_write"]["status"] == "not_confirmed"
+    assert "restarted" in gateway.diagnostics()["last_write"]["reason"]
+    gateway.wait_now(state="online", power_w=17.7)
+    assert len(writes(mcu)) == 1
+
+
+def test_what_is_not_written(plug):
+    mcu, gateway = plug
+    is_problem(set_datapoint(gateway, dp=20, raw=2300), 409, "datapoint 20 is not writable", "plug-standard")
+    is_problem(set_datapoint(gateway, dp=21, raw=1), 409, "dangerous (test)")
+    is_problem(set_datapoint(gateway, dp=22, raw=1), 409, "dangerous (calibration)")
+    is_problem(set_datapoint(gateway, dp=200, raw=1), 409, "does not know datapoint 200")
+    for body, parameter in (({"dp": 1, "raw": 2}, "raw"), ({"dp": 1, "text": "on"}, "text"), ({"dp": 1}, "raw"),
+                            ({"raw": True}, "dp"), ({"dp": "1", "raw": True}, "dp"), ({"dp": 38, "raw": 3}, "raw"),
+                            ({"dp": 1, "raw": 1.0}, "raw"), ({"dp": 9, "raw": 2**31}, "raw")):
+        answer = set_datapoint(gateway, **body)
+        is_problem(answer, 400)
+        assert answer.json["parameter"] == parameter, (body, answer.json)
+    is_problem(set_datapoint(gateway, dp=1, value=True), 400, "unknown key", "value")
+    is_problem(set_datapoint(gateway, token=READ, dp=1, raw=True), 403, "control")
+    is_problem(set_datapoint(gateway, path=SET + "?dp=1", dp=1, raw=True), 400)
+    is_problem(set_datapoint(gateway, path=SET.replace("main", "garage"), dp=1, raw=True), 404, "main")
+    headers = bearer(CONTROL, **{"Content-Type": "application/json"})
+    is_problem(gateway.get(SET, "POST", headers, b'{"dp":1,"raw":true,"raw":false}'), 400, "duplicate", "raw")
+    is_problem(gateway.get(SET, "POST", headers, b""), 400, "empty")
+    is_problem(gateway.get(SET, "POST", headers, b'{"dp":1,"raw":tru'), 400, "line 1, column")
+    is_problem(gateway.get(SET, "POST", headers, b" " * 4097), 413, "4096")
+    is_problem(gateway.get(SET, "POST", bearer(CONTROL), b'{"dp":1,"raw":true}'), 415, "application/json")
+    form = bearer(CONTROL, **{"Content-Type": "application/x-www-form-urlencoded"})
+    is_problem(gateway.get(SET, "POST", form, b"dp=1&raw=1"), 415)
+    answer = gateway.get(SET, "GET", bearer(CONTROL))
+    assert answer.status == 405 and answer.headers["Allow"] == "POST, OPTIONS"
+    assert writes(mcu) == []
+    assert gateway.diagnostics()["last_write"] is None
+
+
+def test_relays_are_spared(plug):
+    mcu, gateway = plug
+    for n in range(10):
+        assert set_datapoint(gateway, dp=1, raw=n % 2 == 0).status == 202
+        wait_until(lambda: gateway.diagnostics()["last_write"]["status"] == "confirmed")
+    answer = set_datapoint(gateway, dp=1, raw=True)
+    is_problem(answer, 429, "wear out")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert len(writes(mcu)) == 10
+    assert gateway.get(QUERY, "POST", bearer(CONTROL)).status == 202
+
+
+def test_nothing_is_written_where_one_only_listens(mcu, start, meter, tokens):
+    gateway = start([meter(role="listen", profile="plug-standard")], http="access: open\ntokens: %s" % tokens)
+    is_problem(set_datapoint(gateway, dp=1, raw=True), 409, "only listened to")
+    assert mcu.frames == []
+
+
+def test_the_simulated_plug_obeys(simulator, start, meter, tokens):  # noqa: F811
+    simulator("--profile", "plug-standard")
+    gateway = start([meter(profile="plug-standard")], http="access: open\ntokens: %s" % tokens)
+    wait_until(lambda: gateway.now().get("voltage_v"))
+    assert gateway.datapoints()[1]["raw"] == 0
+    for raw in (True, False):
+        assert set_datapoint(gateway, dp=1, raw=raw).status == 202
+        wait_until(lambda: gateway.diagnostics()["last_write"]["status"] == "confirmed")
+        assert gateway.datapoints()[1]["raw"] == raw
+    assert set_datapoint(gateway, dp=38, raw=2).status == 202
+    wait_until(lambda: gateway.datapoints()[38]["raw"] == 2)
+    assert gateway.datapoints()[38]["range"] == [0, 2]

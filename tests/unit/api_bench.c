@@ -198,7 +198,9 @@ int bench_teardown(void **state) {
 
 void ask(struct fixture *f, struct asked what, struct reply *reply) {
         struct request request = { .method = what.method, .host = "meter.local:8730", .scheme = "http",
-                                   .role = what.role, .has_body = what.has_body, .content_type = "" };
+                                   .role = what.role, .has_body = what.has_body, .has_length = true,
+                                   .content_type = what.json ? "application/json" : "", .content_encoding = "",
+                                   .body = what.json, .body_len = what.json ? strlen(what.json) : 0 };
         char text[512], scratch[512];
 
         snprintf(text, sizeof text, "%s", what.target);

@@ -35,6 +35,7 @@ struct asked {
         const char *method, *target;
         enum http_role role;
         bool has_body;
+        const char *json;  /* a body of this text; NULL: none, whatever has_body says */
 };
 void ask(struct fixture *f, struct asked what, struct reply *reply);
 

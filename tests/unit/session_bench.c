@@ -70,9 +70,15 @@ void bench_report_all(struct bench *b, int32_t current, int32_t power, int32_t v
         bench_report_value(b, TUYA_REPORT, 20, voltage);
 }
 
+void bench_report_relay(struct bench *b) {
+        bench_receive(b, 3, TUYA_REPORT, (const uint8_t[]) { 1, DATAPOINT_BOOL, 0, 1, b->mcu.relay }, 5);
+}
+
 static void answer_query(struct bench *b) {
         bool zero = b->mcu.zero_until_cloud && !b->mcu.cloud;
 
+        if (b->mcu.has_relay)
+                bench_report_relay(b);
         bench_report_all(b, zero ? 0 : b->mcu.current_raw, zero ? 0 : b->mcu.power_raw,
                          zero ? 0 : b->mcu.voltage_raw);
 }
@@ -95,8 +101,12 @@ static void answer(struct bench *b, const struct bench_frame *f) {
                 m->cloud |= f->data[0] == 4;
                 if (m->network_state)
                         bench_receive(b, 3, TUYA_NETWORK_STATE, NULL, 0);
-        } else if (f->command == TUYA_QUERY && m->query)
+        } else if (f->command == TUYA_QUERY && m->query) {
                 answer_query(b);
+        } else if (f->command == TUYA_SET && m->obeys && f->data[0] == 1) {
+                m->relay = f->data[4];
+                bench_report_relay(b);
+        }
 }
 
 static void take_output(struct bench *b, const struct session_output *out, struct bench_frame *ret) {

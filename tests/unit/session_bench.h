@@ -26,6 +26,9 @@ struct bench_mcu {
         int32_t current_raw, power_raw, voltage_raw;  /* what a query brings, once cloud is acknowledged */
         bool zero_until_cloud;
         bool cloud;
+        bool has_relay;           /* a query brings dp 1 too */
+        bool obeys;               /* it does what 06 says, and reports it */
+        uint8_t relay;            /* dp 1, a bool */
 };
 
 struct bench {
@@ -48,6 +51,7 @@ void bench_run(struct bench *b, uint64_t for_ms);
 /* Gives the session a frame from the MCU. */
 void bench_receive(struct bench *b, uint8_t version, uint8_t command, const uint8_t *data, size_t len);
 void bench_report_value(struct bench *b, uint8_t command, uint8_t id, int32_t value);
+void bench_report_relay(struct bench *b);
 void bench_report_all(struct bench *b, int32_t current, int32_t power, int32_t voltage);
 
 /* The commands sent so far as text: "00 01 02 03/02 08". */

@@ -23,10 +23,17 @@ static int act_result;
 static unsigned acts[ACTION_COUNT];
 static struct text_log console_log;
 
-static int act(struct session *s, uint64_t now_ms, enum session_action action) {
+static struct datapoint_write written;
+static struct action_refusal refused;
+
+static int act(struct session *s, uint64_t now_ms, const struct action_request *request,
+               struct action_refusal *refusal) {
         (void) s;
         (void) now_ms;
-        acts[action]++;
+        acts[request->action]++;
+        written = request->write;
+        if (act_result < 0)
+                *refusal = refused;
         return act_result;
 }
 
@@ -193,6 +200,108 @@ static void test_action_not_now(void **state) {
         assert_int_equal(acts[ACTION_QUERY], queries + 2);
 }
 
+/* ---- writing ---- */
+
+#define SET "/api/v1/meters/main/actions/set-datapoint"
+
+static struct asked write_of(const char *json) {
+        struct asked what = post(SET);
+
+        what.has_body = true;
+        what.json = json;
+        return what;
+}
+
+static void expect_written(struct fixture *f, const char *json, const char *answer) {
+        struct reply reply;
+
+        act_result = 0;
+        ask(f, write_of(json), &reply);
+        assert_int_equal(reply.status, 202);
+        assert_string_equal(reply.body.data, answer);
+        reply_free(&reply);
+}
+
+static void test_write(void **state) {
+        expect_written(*state, "{\"dp\":1,\"raw\":true}",
+                       "{\"meter\":\"main\",\"action\":\"set-datapoint\",\"status\":\"accepted\",\"dp\":1,\"raw\":true}");
+        assert_int_equal(written.id, 1);
+        assert_int_equal(written.form, VALUE_FLAG);
+        assert_int_equal(written.number, 1);
+        expect_written(*state, " { \"raw\" : -10, \"dp\" : 107 }\n",
+                       "{\"meter\":\"main\",\"action\":\"set-datapoint\",\"status\":\"accepted\",\"dp\":107,\"raw\":-10}");
+        assert_int_equal(written.form, VALUE_NUMBER);
+        expect_written(*state, "{\"dp\":17,\"hex\":\"0100aF\"}",
+                       "{\"meter\":\"main\",\"action\":\"set-datapoint\",\"status\":\"accepted\",\"dp\":17,"
+                       "\"hex\":\"0100AF\"}");
+        assert_int_equal(written.len, 3);
+        assert_memory_equal(written.bytes, "\x01\x00\xaf", 3);
+        expect_written(*state, "{\"dp\":30,\"text\":\"caf\\u00e9\"}",
+                       "{\"meter\":\"main\",\"action\":\"set-datapoint\",\"status\":\"accepted\",\"dp\":30,"
+                       "\"text\":\"caf\xc3\xa9\"}");
+        assert_int_equal(written.len, 5);
+}
+
+static void expect_refused(struct fixture *f, int result, const struct action_refusal *why, unsigned status,
+                           const char *part) {
+        act_result = result;
+        refused = *why;
+        expect_problem(f, write_of("{\"dp\":1,\"raw\":true}"), status, part);
+        act_result = 0;
+}
+
+static void test_write_refused(void **state) {
+        static const struct action_refusal value = { .key = "raw", .text = "datapoint 1 takes a sandwich" },
+                                           profile = { .text = "datapoint 1 is not writable" },
+                                           busy = { .text = "datapoint 7 is being written" }, none = { .text = "" };
+        struct asked what = write_of("{\"dp\":1,\"raw\":true}");
+        unsigned sets = acts[ACTION_SET_DATAPOINT];
+
+        expect_refused(*state, -EINVAL, &value, 400, "meter main: datapoint 1 takes a sandwich\",\"parameter\":\"raw\"");
+        expect_refused(*state, -EACCES, &profile, 409, "meter main: datapoint 1 is not writable\",\"parameter\":\"dp\"");
+        expect_refused(*state, -EBUSY, &busy, 409, "(datapoint 7 is being written)");
+        expect_refused(*state, -EBUSY, &none, 409, "cannot do set-datapoint now: it is online");
+        expect_refused(*state, -EOPNOTSUPP, &none, 409, "has no action set-datapoint");
+        assert_int_equal(acts[ACTION_SET_DATAPOINT], sets + 5);
+        what.role = HTTP_ROLE_READ;
+        expect_problem(*state, what, 403, "control");
+        what.role = HTTP_ROLE_CONTROL;
+        what.target = "/api/v1/meters/three/actions/set-datapoint";
+        expect_problem(*state, what, 409, "only listened to) has no action");
+        what.target = "/api/v1/meters/garage/actions/set-datapoint";
+        expect_problem(*state, what, 404, "there is main");
+        expect_problem(*state, write_of("{\"dp\":1,\"raw\":true,\"dp\":2}"), 400, "duplicate");
+        expect_problem(*state, write_of(""), 400, "the body is empty");
+        what = post(SET);
+        what.has_body = true;
+        expect_problem(*state, what, 415, "application/json");
+        assert_int_equal(acts[ACTION_SET_DATAPOINT], sets + 5);
+}
+
+/* Refused ones do not count; what was done does, whether or not the meter obeyed. */
+static void test_write_too_often(void **state) {
+        struct asked what = write_of("{\"dp\":1,\"raw\":true}");
+        struct reply reply;
+        unsigned done = 0;
+
+        act_result = 0;
+        for (;;) {
+                ask(*state, what, &reply);
+                if (reply.status != 202)
+                        break;
+                reply_free(&reply);
+                assert_true(++done <= WRITES_AT_ONCE);
+        }
+        assert_int_equal(reply.status, 429);
+        assert_in_range(reply.retry_after_s, 1, WRITE_EVERY_MS / 1000);
+        assert_non_null(strstr(reply.body.data, "relays wear out"));
+        reply_free(&reply);
+        /* Asking the meter is something else. */
+        ask(*state, post(QUERY), &reply);
+        assert_int_equal(reply.status, 202);
+        reply_free(&reply);
+}
+
 static void test_details(void **state) {
         json_t *json = diagnostics_of(*state, "/api/v1/meters/main/diagnostics", HTTP_ROLE_CONTROL, "no-cache");
         json_t *details = json_object_get(json, "details"), *time;
@@ -309,6 +418,9 @@ int main(void) {
                 cmocka_unit_test(test_action_that_is_none),
                 cmocka_unit_test(test_allowed_methods),
                 cmocka_unit_test(test_action_not_now),
+                cmocka_unit_test(test_write),
+                cmocka_unit_test(test_write_refused),
+                cmocka_unit_test(test_write_too_often),
                 cmocka_unit_test(test_details),
                 cmocka_unit_test(test_secrets),
                 cmocka_unit_test(test_console),

@@ -105,6 +105,11 @@ static void test_sentences(void **state) {
                 { { .kind = EVENT_CLOCK, .has_value = true, .value = INT64_MIN },
                   "the clock was set back by 9223372036854775.808 s" },
                 { { .kind = EVENT_CLOCK }, "the clock was set" },
+                { { .kind = EVENT_ACTION, .meter = "gone", .text = "query: accepted" },
+                  "gone: somebody asked: query: accepted" },
+                { { .kind = EVENT_ACTION, .meter = "gone", .has_value = true, .value = 1,
+                    .text = "set-datapoint dp 1 to 1: confirmed: the meter reports it" },
+                  "gone: somebody asked: set-datapoint dp 1 to 1: confirmed: the meter reports it" },
         };
         char target[64], part[160];
 

@@ -57,7 +57,7 @@ static const struct { const char *text; const char *message; } mistakes[] = {
           "7:11: datapoints[0].dp: \"256\" is out of range; expected a datapoint number, 1 to 255" },
         { ROWS "  - { dp: 1, type: value, scael: 1 }\n",
           "7:27: datapoints[0].scael: unknown key; expected one of: dp, type, name, "
-          "channel, layout, increment, quantity, scale, power_scale, unit, sign, direction, access, danger, "
+          "channel, layout, increment, quantity, scale, power_scale, unit, sign, direction, access, range, danger, "
           "evidence" },
         { ROWS "  - { dp: 1, type: int }\n",
           "7:20: datapoints[0].type: \"int\" is none of these; expected raw, bool, value, string, enum or bitmap" },
@@ -134,6 +134,24 @@ static const struct { const char *text; const char *message; } mistakes[] = {
           "7:35: datapoints[0].danger: \"fire\" is none of these; expected calibration, reset or test" },
         { ROWS "  - { dp: 1, type: bool, danger: reset, access: rw }\n",
           "7:34: datapoints[0].danger: what is dangerous is never written; expected access: r beside it" },
+        { ROWS "  - { dp: 1, type: value, range: [0, 1] }\n",
+          "7:34: datapoints[0].range: only what is written has a range; expected access: rw beside it" },
+        { ROWS "  - { dp: 1, type: bool, access: rw, range: [0, 1] }\n",
+          "7:45: datapoints[0].range: a datapoint of type bool has no range; expected type: value or enum" },
+        { ROWS "  - { dp: 1, type: raw, access: rw, range: [0, 1] }\n",
+          "7:44: datapoints[0].range: a datapoint of type raw has no range; expected type: value or enum" },
+        { ROWS "  - { dp: 1, type: value, access: rw, range: 5 }\n",
+          "7:46: datapoints[0].range: not a pair of numbers; expected [LOWEST, HIGHEST], such as [0, 86400]" },
+        { ROWS "  - { dp: 1, type: value, access: rw, range: [1, 2, 3] }\n",
+          "7:46: datapoints[0].range: not a pair of numbers; expected [LOWEST, HIGHEST], such as [0, 86400]" },
+        { ROWS "  - { dp: 1, type: value, access: rw, range: [5, 4] }\n",
+          "7:46: datapoints[0].range: the first number is above the second; expected [LOWEST, HIGHEST], such as "
+          "[0, 86400]" },
+        { ROWS "  - { dp: 1, type: value, access: rw, range: [0, on] }\n",
+          "7:50: datapoints[0].range[1]: \"on\" is not a number; expected [LOWEST, HIGHEST], such as [0, 86400]" },
+        { ROWS "  - { dp: 1, type: value, access: rw, range: [0, 4294967296] }\n",
+          "7:50: datapoints[0].range[1]: \"4294967296\" is out of range; expected [LOWEST, HIGHEST], such as "
+          "[0, 86400]" },
         { ROWS "  - { dp: 1, type: value, unit: kilowatt }\n",
           "7:33: datapoints[0].unit: too long, the limit is 7 bytes; expected a text of up to 7 bytes" },
         { ROWS "  - { dp: 1, type: value, quantity: power_w, unit: W }\n",
@@ -268,7 +286,8 @@ static void rows_of_other_kinds(void **state) {
                 "  - { dp: 22, type: value, scale: 0.001, danger: calibration, access: r }\n"
                 "  - { dp: 23, type: bool, danger: reset }\n"
                 "  - { dp: 24, type: bool, danger: test }\n"
-                "  - { dp: 104, type: value, scale: 0.25, unit: \"°C\", access: rw }\n");
+                "  - { dp: 104, type: value, scale: 0.25, unit: \"°C\", access: rw, range: [-40, 400] }\n"
+                "  - { dp: 105, type: enum, access: rw, range: [0, 2] }\n");
         const struct profile_datapoint *d = p->datapoints;
 
         (void) state;
@@ -288,6 +307,11 @@ static void rows_of_other_kinds(void **state) {
         assert_string_equal(d[7].unit, "°C");
         assert_int_equal(d[7].scale_num, 1);
         assert_int_equal(d[7].scale_den, 4);
+        assert_true(d[7].has_range);
+        assert_int_equal(d[7].range_min, -40);
+        assert_int_equal(d[7].range_max, 400);
+        assert_true(d[8].has_range);
+        assert_false(d[6].has_range);
 }
 
 static void put_rows(char *text, const char *more) {

@@ -508,6 +508,72 @@ static void test_requests(void **state) {
         assert_int_equal(tuya_mcu_deadline(&f.mcu), f.now_ms + 1000);
 }
 
+/* ---- being told ---- */
+
+static const struct profile plug = {
+        .name = "plug", .protocol = "tuyamcu", .n_channels = 1, .n_datapoints = 0,
+};
+
+static void set_up_plug(struct fixture *f, struct tuya_mcu_options options) {
+        static const struct profile_datapoint rows[] = {
+                { .id = 1, .type = DATAPOINT_BOOL, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1, .writable = true },
+                { .id = 9, .type = DATAPOINT_VALUE, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1, .writable = true },
+                { .id = 30, .type = DATAPOINT_STRING, .quantity = Q_NONE, .writable = true },
+                { .id = 41, .type = DATAPOINT_BOOL, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1 },
+        };
+        struct profile *p = test_calloc(1, sizeof *p + sizeof rows);
+        struct measured nothing = { 0 };
+        struct tuya_points points;
+
+        *p = plug;
+        p->n_datapoints = ELEMENTS(rows);
+        memcpy(p->datapoints, rows, sizeof rows);
+        setup(f, options);
+        tuya_points_put(p, PHASE_8, &nothing, &points);
+        tuya_mcu_set_load(&f->mcu, &points);
+        tuya_mcu_set_load(&f->mcu, &points);
+        test_free(p);
+}
+
+static void assert_says(const struct fixture *f, const uint8_t *frame, size_t len) {
+        assert_int_equal(f->n_out, len);
+        if (len > 0)
+                assert_memory_equal(f->out, frame, len);
+}
+
+static void test_obeys(void **state) {
+        static const uint8_t on[] = { 1, DATAPOINT_BOOL, 0, 1, 1 }, off[] = { 1, DATAPOINT_BOOL, 0, 1, 0 };
+        static const uint8_t reported_on[] = { 0x55, 0xaa, 3, 7, 0, 5, 1, 1, 0, 1, 1, 0x12 };
+        static const uint8_t no[][8] = {
+                { 41, DATAPOINT_BOOL, 0, 1, 1 }, { 2, DATAPOINT_BOOL, 0, 1, 1 }, { 1, DATAPOINT_ENUM, 0, 1, 1 },
+                { 1, DATAPOINT_BOOL, 0, 2, 0, 1 }, { 1, DATAPOINT_BOOL, 0, 0 }, { 1, DATAPOINT_BOOL, 0, 9, 1 },
+        };
+        static const size_t no_len[] = { 5, 5, 5, 6, 4, 5 };
+        static const uint8_t text[] = { 30, DATAPOINT_STRING, 0, 3, 'a', 'b', 'c' };
+        struct fixture f;
+
+        (void) state;
+        set_up_plug(&f, (struct tuya_mcu_options) { .seed = 1 });
+        say(&f, TUYA_SET, on, sizeof on);
+        assert_says(&f, reported_on, sizeof reported_on);
+        for (size_t i = 0; i < ELEMENTS(no); i++) {
+                say(&f, TUYA_SET, no[i], no_len[i]);
+                assert_int_equal(f.n_out, 0);
+        }
+        say(&f, TUYA_SET, text, sizeof text);
+        assert_memory_equal(f.out + TUYA_HEADER_SIZE, text, sizeof text);
+        /* A relay stays where it is. */
+        tuya_mcu_restart(&f.mcu, f.now_ms);
+        f.now_ms += 500;
+        say(&f, TUYA_SET, NULL, 0);
+        assert_int_equal(f.n_out, 0);
+        say(&f, TUYA_QUERY, NULL, 0);
+        assert_memory_equal(f.out, reported_on, sizeof reported_on);
+        say(&f, TUYA_SET, off, sizeof off);
+        say(&f, TUYA_QUERY, NULL, 0);
+        assert_memory_equal(f.out + TUYA_HEADER_SIZE, off, sizeof off);
+}
+
 static void test_low_power(void **state) {
         static const uint8_t done = 0;
         struct clamp load = lamp;
@@ -582,6 +648,7 @@ int main(void) {
                 cmocka_unit_test(test_signs_on_the_wire),
                 cmocka_unit_test(test_direction_lags),
                 cmocka_unit_test(test_requests),
+                cmocka_unit_test(test_obeys),
                 cmocka_unit_test(test_low_power),
                 cmocka_unit_test(test_circuits),
         };

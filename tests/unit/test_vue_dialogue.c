@@ -228,7 +228,7 @@ static void test_listening(void **state) {
         assert_string_equal(b.session.base.reason, "the line is silent");
         bench_run(&b, 3600000);
         assert_int_equal(b.n_sent, 0);
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_REJOIN), -EOPNOTSUPP);
+        assert_int_equal(bench_act(&b, ACTION_REJOIN), -EOPNOTSUPP);
 }
 
 /* ---- what the owner asks ---- */
@@ -238,16 +238,17 @@ static void test_owner_joins(void **state) {
 
         (void) state;
         bench_begin(&b);
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_REJOIN), -EBUSY);
+        assert_int_equal(bench_act(&b, ACTION_REJOIN), -EBUSY);
         bench_run(&b, 10000);
+        assert_int_equal(bench_act(&b, ACTION_SET_DATAPOINT), -EOPNOTSUPP);
         before = b.n_sent;
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_REJOIN), 0);
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_REJOIN), 0);
+        assert_int_equal(bench_act(&b, ACTION_REJOIN), 0);
+        assert_int_equal(bench_act(&b, ACTION_REJOIN), 0);
         bench_run(&b, 100);
         assert_string_equal(bench_sent_since(&b, before), "j");
         assert_int_equal(bench_counter(&b, VUE_REJOINS), 1);
         for (int i = 0; i < 100; i++) {
-                vue_protocol.act(&b.session.base, b.now_ms, ACTION_REJOIN);
+                bench_act(&b, ACTION_REJOIN);
                 bench_run(&b, 100);
         }
         assert_in_range(bench_counter(&b, VUE_REJOINS), 2, 4);
@@ -261,18 +262,18 @@ static void test_owner_reads(void **state) {
         bench_reach_online(&b);
         bench_run(&b, 10000);
         before = bench_count(&b, "r");
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_QUERY), 0);
+        assert_int_equal(bench_act(&b, ACTION_QUERY), 0);
         bench_run(&b, 1000);
         assert_int_equal(bench_count(&b, "r"), before + 1);
         for (int i = 0; i < 1000; i++) {
-                vue_protocol.act(&b.session.base, b.now_ms, ACTION_QUERY);
+                bench_act(&b, ACTION_QUERY);
                 bench_run(&b, 10);
         }
         assert_in_range(bench_count(&b, "r"), before + 9, before + 12);
         b.module.power = false;
         bench_run_until(&b, METER_NO_MODULE, 60000);
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_QUERY), -EBUSY);
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_COUNT), -EBUSY);
+        assert_int_equal(bench_act(&b, ACTION_QUERY), -EBUSY);
+        assert_int_equal(bench_act(&b, ACTION_COUNT), -EBUSY);
 }
 
 int main(void) {

@@ -120,8 +120,7 @@ static void test_a_million_random_steps(void **state) {
                 else if (what < 453)
                         random_restart();
                 else if (what < 460)
-                        (void) vue_protocol.act(&b.session.base, b.now_ms,
-                                                (enum session_action) random_below(ACTION_COUNT + 1));
+                        (void) bench_act(&b, (enum session_action) random_below(ACTION_COUNT + 1));
                 else if (what < 470)
                         for (unsigned n = 0; vue_protocol.detail(&b.session.base, n, &d); n++)
                                 assert_true(strlen(d.text) < sizeof d.text);

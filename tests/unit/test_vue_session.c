@@ -339,7 +339,7 @@ static void test_port_goes_and_comes(void **state) {
         vue_protocol.stop(&b.session.base, "the port is gone");
         bench_assert_state(&b, METER_OFFLINE);
         assert_string_equal(b.session.base.reason, "the port is gone");
-        assert_int_equal(vue_protocol.act(&b.session.base, b.now_ms, ACTION_QUERY), -EBUSY);
+        assert_int_equal(bench_act(&b, ACTION_QUERY), -EBUSY);
         b.n_answers = 0;
         bench_start(&b);
         bench_assert_state(&b, METER_CONNECTING);

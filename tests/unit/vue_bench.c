@@ -36,6 +36,13 @@ void bench_start(struct bench *b) {
         vue_protocol.start(&b->session.base, &b->config, b->now_ms);
 }
 
+int bench_act(struct bench *b, enum session_action action) {
+        const struct action_request request = { .action = action };
+        struct action_refusal refusal = { .text = "" };
+
+        return vue_protocol.act(&b->session.base, b->now_ms, &request, &refusal);
+}
+
 /* ---- from the module ---- */
 
 static void take_frames(struct bench *b) {

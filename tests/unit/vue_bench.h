@@ -58,6 +58,7 @@ struct bench {
 /* A module of firmware 8 in reach of its meter, polled every 30 s. */
 void bench_init(struct bench *b);
 void bench_start(struct bench *b);
+int bench_act(struct bench *b, enum session_action action);        /* as somebody asks */
 
 /* Lets time pass, calling poll exactly when it asks for it. */
 void bench_run(struct bench *b, uint64_t for_ms);
