@@ -11,6 +11,7 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "api/energy_rows.h"
 #include "base/cleanup.h"
 #include "history/query.h"
 #include "tools/random.h"
@@ -270,9 +271,58 @@ static void test_no_readings_make_a_total_step_back_or_jump(void **state) {
                 live(seed + i, 3000);
 }
 
+/* ---- completeness ---- */
+
+#define HOUR_S (HOUR_MS / 1000)
+
+/* Of the hour that begins with the gateway, as /energy tells it. */
+static unsigned complete_of_hour(struct life *l, int64_t now_ms) {
+        int64_t hour_s = now_ms / HOUR_MS * HOUR_S;
+        const struct energy_spec spec = { .meter = "plug", .channel = "", .period = PERIOD_HOUR, .from_s = hour_s,
+                                          .to_s = hour_s + HOUR_S, .now = now_ms / TICK_MS };
+        CLEANUP(energy_rows_freep) struct energy_rows *rows = NULL;
+        unsigned budget = ENERGY_BUDGET;
+        struct energy_row row;
+
+        assert_int_equal(energy_rows_new(l->b.history, &spec, &rows), 0);
+        assert_int_equal(energy_rows_next(rows, &budget, &row), 1);
+        return row.complete;
+}
+
+/* The metric and /energy tell the same of the same time: a meter that comes and goes, one that was never there. */
+static void test_completeness_is_one_number(void **state) {
+        static const uint8_t power[] = { Q_POWER };
+        static struct life l;
+
+        (void) state;
+        setenv("TZ", "UTC", 1);
+        for (unsigned i = 0; i < 50; i++) {
+                int64_t begin_ms = INT64_C(1795255200000), passed_ms = 0, span_ms = 100 * (1 + random_below(&seed, 35999));
+                unsigned metric;
+
+                l = (struct life) { .random = random_seed(seed + i) };
+                virtual_clock = (struct virtual_clock) { 60000, begin_ms - 60000, true, true };
+                values_bench_init(&l.b, seed, STORE_MIN_BYTES);
+                values_bench_add(&l.b, "plug", 1, power);
+                values_bench_start(&l.b);
+                while (i > 0 && (passed_ms += 100 * (1 + below(&l, below(&l, 5) ? 400 : 4000))) < span_ms) {
+                        struct reading r = { .quantity = Q_POWER, .value = below(&l, 1000) };
+
+                        values_bench_wait(&l.b, 60000 + (uint64_t) passed_ms);
+                        values_bench_report(&l.b, 0, 1, &r);
+                }
+                values_bench_wait(&l.b, 60000 + (uint64_t) span_ms);
+                metric = completeness_permille(&l.b.meters[0].values.completeness, virtual_clock.now_ms);
+                assert_int_equal(complete_of_hour(&l, begin_ms + span_ms), metric);
+                assert_true(i > 0 || metric == 0);
+                values_bench_end(&l.b);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_no_readings_make_a_total_step_back_or_jump),
+                cmocka_unit_test(test_completeness_is_one_number),
         };
         const char *given = getenv("METERGATE_SEED");
 
