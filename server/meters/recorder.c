@@ -99,8 +99,24 @@ bool recorder_safe(const struct recorder *r, unsigned series, struct recorded_en
         return true;
 }
 
-bool recorder_ended_cleanly(const struct recorder *r) {
-        return r->history && history_ended_cleanly(r->history);
+static bool is_safe(const struct recorder *r) {
+        struct history_row newest, safe;
+        int64_t tick;
+
+        if (!history_newest(r->history, r->handle, &tick, &newest))
+                return true;
+        if (!history_newest_safe(r->history, r->handle, &tick, &safe))
+                return false;
+        for (unsigned i = 0; i < r->n_columns; i++)
+                if ((newest.mask >> i & 1) && (!(safe.mask >> i & 1) || safe.totals[i] != newest.totals[i]))
+                        return false;
+        return true;
+}
+
+bool recorder_may_show(const struct recorder *r) {
+        if (!r->history || r->n_columns == 0 || !history_ended_cleanly(r->history))
+                return false;
+        return is_safe(r) || history_flush(r->history) == 0;
 }
 
 /* What a derived value is made of. */

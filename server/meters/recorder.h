@@ -37,8 +37,9 @@ struct recorded_energy {
 };
 bool recorder_safe(const struct recorder *r, unsigned series, struct recorded_energy *ret);
 
-/* Whether what was last shown before the start is what is known now. */
-bool recorder_ended_cleanly(const struct recorder *r);
+/* Whether the newest totals may be shown at once: what was last shown is what is known now, and is on the disk. A meter
+ * that is made anew while the gateway runs has them written for that. */
+bool recorder_may_show(const struct recorder *r);
 
 /* Records what this report brought, with what derives from it and with every counter known by now. */
 void recorder_take(struct recorder *r, const char *meter_id, const struct series_set *set, const struct totals *totals,

@@ -25,14 +25,14 @@ void values_begin(struct values *v, const struct protocol *protocol, const struc
 
 /* After a crash nobody knows what was shown last: it may have been more, so nothing is shown until the meter has told
  * its register again. */
-static void restore_series(struct values *v, struct series *s) {
+static void restore_series(struct values *v, struct series *s, bool may_show) {
         int64_t reading, total, at_ms;
 
         if (quantity_catalogue[s->quantity].kind != QUANTITY_COUNTER || s->source == SOURCE_INTEGRATED ||
             !recorder_restore(&v->recorder, &v->series, s->channel, s->quantity, &reading, &total, &at_ms))
                 return;
         totals_restore(&v->totals, s->channel, s->quantity, reading, total, at_ms);
-        if (recorder_ended_cleanly(&v->recorder))
+        if (may_show)
                 series_restore(s, total, at_ms);
 }
 
@@ -74,11 +74,14 @@ static void renew_energies(struct values *v) {
 }
 
 void values_restore(struct values *v) {
+        bool may_show;
+
         if (v->restored || !recorder_is_ready(&v->recorder))
                 return;
         v->restored = true;
+        may_show = recorder_may_show(&v->recorder);
         for (unsigned i = 0; i < v->series.count; i++)
-                restore_series(v, &v->series.items[i]);
+                restore_series(v, &v->series.items[i], may_show);
         renew_energies(v);
 }
 

@@ -14,6 +14,7 @@
 #include "api/energy_rows.h"
 #include "base/cleanup.h"
 #include "history/query.h"
+#include "protocols/tuyamcu/tuyamcu.h"
 #include "tools/random.h"
 
 #define KWH INT64_C(1000000)
@@ -204,11 +205,21 @@ static void live_on(struct life *l, unsigned n, unsigned pause_ms) {
         }
 }
 
+/* The configuration was read again and the meters are made anew. */
+static void reload(struct life *l) {
+        for (unsigned i = 0; i < l->b.n_meters; i++)
+                values_begin(&l->b.meters[i].values, &tuyamcu_protocol, l->b.meters[i].profile);
+        look(l);
+        live_on(l, below(l, 3), 1000);
+}
+
 /* A register that began anew in the very minute before the power went, or while it was away, has taken energy with it
  * that was shown already: nothing can tell that from a register that grew less. So they are calm around a cut. */
 static void restart(struct life *l) {
         l->calm = true;
         live_on(l, 40, 10000);
+        if (below(l, 2))
+                reload(l);
         switch (below(l, 3)) {
         case 0:
                 values_bench_stop(&l->b);
