@@ -48,10 +48,11 @@ def house(tmp_path_factory):
     meters = [{"id": "main", "name": "House main (simulated)", "protocol": "tuyamcu", "port": folder / "main"},
               {"id": "utility", "name": "Utility meter", "protocol": "vue", "port": folder / "utility", "poll": "5s"}]
     with contextlib.ExitStack() as stack:
-        simulator = Process(folder, "simulate", "tuyamcu", "--link", folder / "main", name="simulate",
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        stack.callback(simulator.kill)
-        Lines(simulator.process.stdout).wait(lambda line: line.startswith("/dev/"))
+        for name, *options in (("main",), ("plug", "--profile", "plug-standard")):
+            simulator = Process(folder, "simulate", "tuyamcu", "--link", folder / name, *options, name="simulate-" + name,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.callback(simulator.kill)
+            Lines(simulator.process.stdout).wait(lambda line: line.startswith("/dev/"))
         vue = VueSimulator(folder, "utility", "--solar")
         stack.callback(vue.kill)
         gateway = Gateway(folder, meters, http="access: open\ntokens: %s\n" % (folder / "tokens"),
@@ -61,11 +62,19 @@ def house(tmp_path_factory):
         stack.callback(gateway.stop)
         wait_until(lambda: None not in gateway.now("main").values() and "power_w" in gateway.now("main"))
         wait_until(lambda: gateway.now("utility").get("energy_import_kwh"))
+        # Another gateway, for the examples about a plug.
+        gateway.workshop = Gateway(folder, [{"id": "plug", "protocol": "tuyamcu", "profile": "plug-standard",
+                                             "port": folder / "plug"}], name="workshop",
+                                   http="access: open\ntokens: %s\n" % (folder / "tokens"))
+        stack.callback(gateway.workshop.stop)
+        wait_until(lambda: gateway.workshop.now("plug").get("voltage_v"))
         yield gateway
 
 
 def ask(gateway, command):
     """What the command prints, and the kind of the last answer."""
+    if "/meters/plug/" in command:
+        gateway = gateway.workshop
     words = shlex.split(command.replace(SERVER, "http://127.0.0.1:%d" % gateway.http_port))
     # A cursor of a gateway that has run for long is none here.
     words = [re.sub(r"\bafter=[1-9]\d*", "after=0", word) for word in words]
