@@ -31,6 +31,8 @@ static void put_limits(struct json_writer *w) {
         json_put_uint(w, "history_points", QUERY_POINTS_MAX);
         json_put_uint(w, "history_series", QUERY_SERIES_MAX);
         json_put_uint(w, "meters", METERS_MAX);
+        json_put_uint(w, "writes_at_once", WRITES_AT_ONCE);
+        json_put_uint(w, "write_every_ms", WRITE_EVERY_MS);
         json_object_end(w);
 }
 

@@ -78,7 +78,7 @@ class McuLogic:
         self.together = False           # all datapoints of a query in one frame
         self.warm_up_s = warm_up_s      # zeros go on for this long after state 04
         self.gap_s = gap_s              # between the frames of one answer
-        self.obeys = True               # does what 06 says, and reports it
+        self.when_set = lambda data: self._obey(data)   # what 06 makes it do: as it says, and report it
         self.silent = False
         self.frames = []                # everything good that was received
         self.garbage = bytearray()      # received bytes that belong to no frame
@@ -204,8 +204,8 @@ class McuLogic:
                 self._measures_from = time.monotonic() + self.warm_up_s
         elif command == QUERY and self.answers_query:
             self._report_all()
-        elif command == SET and self.obeys:
-            self._obey(received.data)
+        elif command == SET:
+            self.when_set(received.data)
 
     def _obey(self, data):
         """One datapoint that it has, of the kind that it has."""
