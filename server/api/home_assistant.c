@@ -37,6 +37,8 @@ const struct parameter api_home_assistant_parameters[] = {
           .description = "Where Home Assistant finds this gateway. Without it: the address that this request came to." },
         { .name = "scan_interval", .type = PARAMETER_INTEGER, .min = 1, .max = SCAN_INTERVAL_MAX, .fallback = "10",
           .example = "30", .description = "Seconds between two requests of Home Assistant." },
+        { .name = "meter", .type = PARAMETER_NAME, .max = METER_ID_MAX, .example = "main",
+          .description = "The id of a meter: this one alone. Without it: all of them." },
         { .name = NULL },
 };
 
@@ -67,21 +69,26 @@ static void put_header(struct package *p) {
         buffer_puts(p->out, "\n");
 }
 
-/* "l1.power_w" under value_json becomes value_json.channels.l1.power_w. Every step must be tested: /now may be
- * unreachable (no value_json) and any attribute of something undefined is an error in Home Assistant. */
+/* "l1.power_w" is value_json.channels.l1.power_w. Nothing may be taken for granted: there is no value_json while we
+ * cannot be reached, and any attribute of something undefined is an error in Home Assistant's log. */
+static void put_value(struct buffer *out, const char *channel, const char *key) {
+        if (channel[0])
+                buffer_printf(out, "(((value_json | default({})).channels | default({})).%s | default({})).%s", channel,
+                              key);
+        else
+                buffer_printf(out, "(value_json | default({})).%s", key);
+}
+
+/* Home Assistant writes the value down before it looks at the availability, and a null would be the text None, which
+ * is no number and ends the entity. A filter that cannot do what it is told ends the template instead, without a word
+ * in the log: the value is then unknown until the entity is unavailable. */
 static void put_templates(struct buffer *out, const char *channel, const char *key) {
-        if (channel[0]) {
-                buffer_printf(out, "        value_template: \"{{ value_json.channels.%s.%s }}\"\n", channel, key);
-                buffer_printf(out, "        availability: \"{{ value_json is defined "
-                              "and value_json.channels is defined "
-                              "and value_json.channels.%s is defined and value_json.channels.%s.%s is defined "
-                              "and value_json.channels.%s.%s is not none }}\"\n",
-                              channel, channel, key, channel, key);
-        } else {
-                buffer_printf(out, "        value_template: \"{{ value_json.%s }}\"\n", key);
-                buffer_printf(out, "        availability: \"{{ value_json is defined and value_json.%s is defined "
-                              "and value_json.%s is not none }}\"\n", key, key);
-        }
+        buffer_puts(out, "        value_template: \"{% set value = ");
+        put_value(out, channel, key);
+        buffer_puts(out, " %}{{ value if value is number else {} | dictsort(by='null') }}\"\n"
+                    "        availability: \"{{ ");
+        put_value(out, channel, key);
+        buffer_puts(out, " is number }}\"\n");
 }
 
 static void put_sensor(struct package *p, const struct meter *m, const struct series *s) {
@@ -127,7 +134,16 @@ static void put_meter(struct package *p, const struct meter *m) {
                 put_sensor(p, m, &set->items[i]);
 }
 
+/* False: the reply is a problem. */
+static bool is_meter(const struct app *app, const char *id, struct reply *reply) {
+        if (!id || fleet_find(app->fleet, id))
+                return true;
+        reply_problem(reply, 400, "meter", "no meter \"%.64s\" here; /api/v1/meters lists them", id);
+        return false;
+}
+
 int api_home_assistant(void *userdata, const struct request *request, struct reply *reply) {
+        const char *only = request_text(request, "meter");
         const struct app *app = userdata;
         struct package p = {
                 .out = &reply->body,
@@ -135,13 +151,19 @@ int api_home_assistant(void *userdata, const struct request *request, struct rep
                 .token = app->config->http.access == ACCESS_TOKEN,
         };
 
+        if (!is_meter(app, only, reply))
+                return 0;
         choose_url(&p, app, request);
         reply->content_type = "application/yaml";
         reply->disposition = "inline; filename=\"metergate.yaml\"";
         put_header(&p);
         buffer_puts(p.out, "rest:\n");
-        for (unsigned i = 0; i < fleet_count(app->fleet); i++)
-                put_meter(&p, fleet_meter(app->fleet, i));
+        for (unsigned i = 0; i < fleet_count(app->fleet); i++) {
+                const struct meter *m = fleet_meter(app->fleet, i);
+
+                if (!only || strcmp(meter_config(m)->id, only) == 0)
+                        put_meter(&p, m);
+        }
         if (p.entries == 0)
                 buffer_puts(p.out, "  []\n");
         return view_finish(reply);

@@ -198,7 +198,7 @@ const struct route api_routes[] = {
                 .method = "GET", .pattern = "/api/v1/home-assistant.yaml", .handler = api_home_assistant,
                 .parameters = api_home_assistant_parameters,
                 .name = "getHomeAssistantPackage", .tag = "Integrations", .summary = "Configuration for Home Assistant",
-                .description = "A package with a sensor for every series of every meter.",
+                .description = "A package with a sensor for every series of every meter, or of the one that is asked for.",
                 .answers = ANSWERS({ 200, "application/yaml", "HomeAssistantPackage", "The package." }),
         },
         {

@@ -95,19 +95,22 @@ static void test_sensor(void **state) {
         assert_string_equal(text_of(&d, s, "device_class"), "power");
         assert_string_equal(text_of(&d, s, "state_class"), "measurement");
         assert_string_equal(text_of(&d, s, "unit_of_measurement"), "W");
-        assert_string_equal(text_of(&d, s, "value_template"), "{{ value_json.power_w }}");
-        assert_string_equal(text_of(&d, s, "availability"), "{{ value_json is defined and value_json.power_w is defined "
-                            "and value_json.power_w is not none }}");
+        assert_string_equal(text_of(&d, s, "value_template"), "{% set value = (value_json | default({})).power_w %}"
+                            "{{ value if value is number else {} | dictsort(by='null') }}");
+        assert_string_equal(text_of(&d, s, "availability"), "{{ (value_json | default({})).power_w is number }}");
         assert_null(text_of(&d, sensor(&d, "metergate_main_power_factor"), "unit_of_measurement"));
         s = sensor(&d, "metergate_three_l1_power_w");
-        assert_string_equal(text_of(&d, s, "value_template"), "{{ value_json.channels.l1.power_w }}");
+        assert_string_equal(text_of(&d, s, "availability"),
+                            "{{ (((value_json | default({})).channels | default({})).l1 | default({})).power_w "
+                            "is number }}");
         s = sensor(&d, "metergate_three_energy_import_kwh");
         assert_string_equal(text_of(&d, s, "device_class"), "energy");
         assert_string_equal(text_of(&d, s, "state_class"), "total");
         assert_string_equal(text_of(&d, s, "unit_of_measurement"), "kWh");
         /* Integrated. */
         s = sensor(&d, "metergate_main_energy_export_kwh");
-        assert_string_equal(text_of(&d, s, "value_template"), "{{ value_json.energy_export_kwh }}");
+        assert_string_equal(text_of(&d, s, "availability"),
+                            "{{ (value_json | default({})).energy_export_kwh is number }}");
         assert_string_equal(text_of(&d, s, "state_class"), "total");
         assert_non_null(sensor(&d, "metergate_three_l2_energy_import_kwh"));
         assert_null(sensor(&d, "metergate_three_energy_export_kwh"));
@@ -131,6 +134,20 @@ static void test_parameters(void **state) {
         }
 }
 
+static void test_one_meter(void **state) {
+        yaml_document_t d;
+
+        load(*state, PATH "?meter=three", &d);
+        assert_int_equal(count(rest_of(&d)), 1);
+        assert_non_null(sensor(&d, "metergate_three_l1_power_w"));
+        assert_null(sensor(&d, "metergate_main_power_w"));
+        yaml_document_delete(&d);
+        /* Of which nothing is known yet. */
+        load(*state, PATH "?meter=unknown", &d);
+        assert_int_equal(count(rest_of(&d)), 0);
+        yaml_document_delete(&d);
+}
+
 static void test_bad_parameters(void **state) {
         static const struct {
                 const char *query, *parameter;
@@ -151,6 +168,9 @@ static void test_bad_parameters(void **state) {
                 { "scan_interval=10s", "\"scan_interval\"" },
                 { "scan_interval=", "\"scan_interval\"" },
                 { "interval=5", "\"interval\"" },
+                { "meter=", "\"meter\"" },
+                { "meter=nowhere", "\"meter\"" },
+                { "meter=main&meter=three", "\"meter\"" },
         };
         struct reply reply;
         char target[256];
@@ -208,6 +228,7 @@ int main(void) {
                 cmocka_unit_test(test_structure),
                 cmocka_unit_test(test_sensor),
                 cmocka_unit_test(test_parameters),
+                cmocka_unit_test(test_one_meter),
                 cmocka_unit_test(test_bad_parameters),
                 cmocka_unit_test(test_token),
                 cmocka_unit_test(test_unknown_product_is_a_comment),
