@@ -5,6 +5,7 @@ import pytest
 
 from fake_mcu import FakeMcu
 from gateway import BINARY, Gateway
+from player import Player
 from vue import VueSimulator
 
 
@@ -102,3 +103,20 @@ def vue_meter(tmp_path):
         return {"id": id, "protocol": "vue", "port": tmp_path / id, "poll": "5s", **settings}
 
     return make
+
+
+@pytest.fixture
+def play(tmp_path):
+    made = []
+
+    def make(id, *options):
+        made.append(Player(tmp_path, id, *options))
+        return made[-1]
+
+    yield make
+    for player in made:
+        player.process.stdin.close()
+        player.signal(15)
+    for player in made:
+        assert player.wait() == 0, player.log()
+        player.check_log()

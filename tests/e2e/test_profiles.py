@@ -1,12 +1,10 @@
 """Every built-in profile, played by the simulated meter: each comes online on a pty and shows each of its series
 with the value that went onto the wire, in the right channel, unit and sign, and nothing else."""
-import json
 import os
-import subprocess
 import time
 
 import pytest
-from gateway import Collector, Lines, Process, run, wait_until
+from gateway import Collector, run, wait_until
 
 BATCH = 30  # meters of one gateway; its limit is 32
 IMPORT = "set 231.4 6.123 1250"
@@ -17,49 +15,6 @@ def profiles():
     """name -> whether a product key picks it."""
     lines = run("profiles", "list").stdout.splitlines()[1:]
     return {line.split()[0]: line.split()[-1] != "-" for line in lines}
-
-
-class Player(Process):
-    """A simulated meter that tells what has to be shown."""
-
-    def __init__(self, folder, id, *options):
-        self.id, self.link = id, folder / id
-        super().__init__(folder, "simulate", "tuyamcu", "--link", self.link, "--expect", *options, name="play-" + id,
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.output = Lines(self.process.stdout)
-        self.output.wait(lambda line: line.startswith("/dev/"))
-
-    def tell(self, text):
-        start = len(self.output.lines)
-        self.process.stdin.write((text + "\n").encode())
-        self.process.stdin.flush()
-        answer = json.loads(self.output.wait(lambda line: line.startswith('{"command":'), start))
-        assert answer["ok"], answer
-
-    def expected(self):
-        return next(json.loads(line)["expect"] for line in reversed(self.output.lines)
-                    if line.startswith('{"expect":'))
-
-    def answer(self, command, start=0):
-        line = self.output.wait(lambda text: text.startswith('{"answer":{"command":%d,' % command), start)
-        return json.loads(line)["answer"]["data"]
-
-
-@pytest.fixture
-def play(tmp_path):
-    made = []
-
-    def make(id, *options):
-        made.append(Player(tmp_path, id, *options))
-        return made[-1]
-
-    yield make
-    for player in made:
-        player.process.stdin.close()
-        player.signal(15)
-    for player in made:
-        assert player.wait() == 0, player.log()
-        player.check_log()
 
 
 def measured(gateway, id):
