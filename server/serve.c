@@ -14,7 +14,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/http_policy.h"
 #include "history_loop.h"
+#include "http/policy.h"
 #include "http/server.h"
 #include "meters/fleet.h"
 
@@ -36,17 +38,6 @@ struct gateway {
 };
 
 /* ---- parts ---- */
-
-static struct http_policy policy_of(const struct config *c) {
-        return (struct http_policy) {
-                .token_required = c->http.access == ACCESS_TOKEN,
-                .tokens_path = c->http.tokens_path,
-                .n_hosts = c->http.n_hosts,
-                .hosts = c->http.hosts,
-                .n_cors_origins = c->http.n_cors_origins,
-                .cors_origins = c->http.cors_origins,
-        };
-}
 
 static int listen_as(struct gateway *g, const struct config *c, char *error) {
         struct http_listen addresses[LISTEN_MAX];
@@ -75,10 +66,22 @@ static int adopt_sockets(struct gateway *g, char *error) {
         return n < 0 ? n : 0;
 }
 
+/* Addresses of the configuration were checked when it was read; those of systemd are known only now. */
+static int check_exposure(const struct gateway *g, const struct config *c, char *error) {
+        const char *exposed = http_server_exposed(g->http);
+
+        if (!exposed || c->http.access_stated)
+                return 0;
+        snprintf(error, HTTP_ERROR_MAX, "the socket from systemd on %.50s can be reached by other machines, and "
+                                        "http.access is missing in the configuration; add \"access: open\" or "
+                                        "\"access: token\"", exposed);
+        return -EINVAL;
+}
+
 static int start_http(struct gateway *g, sd_event *event) {
         struct http_options options = { .routes = api_routes, .n_routes = api_n_routes, .app = &g->app,
                                         .version = api_version };
-        struct http_policy policy = policy_of(g->config);
+        struct http_policy policy = config_http_policy(g->config);
         char error[HTTP_ERROR_MAX] = "";
         int r;
 
@@ -91,6 +94,8 @@ static int start_http(struct gateway *g, sd_event *event) {
         r = http_server_set_policy(g->http, &policy, error);
         if (r >= 0)
                 r = adopt_sockets(g, error);
+        if (r >= 0)
+                r = check_exposure(g, g->config, error);
         if (r >= 0)
                 r = listen_as(g, g->config, error);
         if (r < 0)
@@ -307,13 +312,18 @@ static void warn_of_history(const struct config *old, const struct config *next)
                 log_warning("history: its settings have changed; they hold from the next restart on");
 }
 
-/* New listeners first: they are what may fail, and can be given back. */
+/* What may fail comes first and can be given back; the policy, which cannot, is put in force last. */
 static int apply(struct gateway *g, const struct config *next) {
-        struct http_policy policy = policy_of(next), old_policy = policy_of(g->config);
+        CLEANUP(policy_freep) struct policy *policy = NULL;
+        struct http_policy wanted = config_http_policy(next);
         char error[HTTP_ERROR_MAX] = "", ignored[HTTP_ERROR_MAX];
         int r;
 
-        r = http_server_set_policy(g->http, &policy, error);
+        r = policy_new(&wanted, &policy, error);
+        if (r >= 0)
+                r = check_exposure(g, next, error);
+        if (r >= 0)
+                r = http_server_prepare_policy(g->http, policy, error);
         if (r >= 0)
                 r = listen_as(g, next, error);
         if (r >= 0) {
@@ -321,10 +331,10 @@ static int apply(struct gateway *g, const struct config *next) {
                 if (r < 0)
                         (void) listen_as(g, g->config, ignored);
         }
-        if (r < 0) {
-                (void) http_server_set_policy(g->http, &old_policy, ignored);
+        if (r < 0)
                 log_error("%s; the old configuration stays", error[0] ? error : strerror(-r));
-        }
+        else
+                http_server_take_policy(g->http, TAKE(policy));
         return r;
 }
 

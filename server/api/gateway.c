@@ -12,6 +12,7 @@ static void put_http(struct json_writer *w, const struct http_server *http) {
 
         json_object_begin(w, "http");
         json_put_uint(w, "connections", facts.connections);
+        json_put_uint(w, "secure_connections", facts.secure_connections);
         json_put_uint(w, "long_answers", facts.long_answers);
         json_put_uint(w, "answers", facts.answers);
         json_put_uint(w, "not_modified", facts.not_modified);

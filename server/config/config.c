@@ -101,7 +101,7 @@ static int read_root(struct schema_walk *w, struct config *c) {
 
 int config_parse(const char *name, const char *text, size_t len, struct config **ret, struct config_error *error) {
         CLEANUP(config_freep) struct config *c = NULL;
-        struct config_loader loader = { .access_stated = false };
+        struct config_loader loader = { .config = c };
         struct schema_walk w = { .user = &loader };
         struct yaml_file file;
         int r;
@@ -159,6 +159,8 @@ struct config *config_free(struct config *c) {
         free_strings(c->http.hosts, c->http.n_hosts);
         free_strings(c->http.cors_origins, c->http.n_cors_origins);
         free(c->http.tokens_path);
+        free(c->http.certificate_path);
+        free(c->http.key_path);
         free(c->site.name);
         free(c->site.timezone);
         free(c->history.directory);

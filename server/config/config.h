@@ -84,7 +84,9 @@ struct config {
                 unsigned n_listen;
                 struct listen_address listen[LISTEN_MAX];
                 enum access_mode access;
-                char *tokens_path;        /* set when access is ACCESS_TOKEN */
+                bool access_stated;       /* else nothing may listen beyond this machine */
+                char *tokens_path;        /* or credential:NAME; set when access is ACCESS_TOKEN */
+                char *certificate_path, *key_path;  /* likewise; both or none */
                 unsigned n_hosts, n_cors_origins;
                 char **hosts, **cors_origins;
         } http;

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "http/secret_file.h"
 
 #define STRINGS_MAX 32  /* hosts, origins */
 
@@ -102,7 +103,6 @@ static bool any_port(const struct listen_address *l) {
 }
 
 static int read_listen_item(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        struct config_loader *loader = config_loader_of(w);
         struct config *c = target;
         struct listen_address *l = &c->http.listen[c->http.n_listen];
         char shown[YAML_SHOW_MAX];
@@ -116,7 +116,7 @@ static int read_listen_item(struct schema_walk *w, const yaml_node_t *node, void
                 return schema_fail_expected(w, node,
                                             "ADDRESS:PORT such as \"127.0.0.1:8730\", \"[::1]:8730\" or unix:/path",
                                             "%s is not an address", yaml_show(node, shown));
-        if (!l->loopback && !loader->access_stated)
+        if (!l->loopback && !c->http.access_stated)
                 return schema_fail_expected(w, node, "\"access: open\" or \"access: token\" beside it in http",
                                             "%s can be reached by other machines, and http.access is missing",
                                             yaml_show(node, shown));
@@ -150,26 +150,31 @@ static int read_access(struct schema_walk *w, const yaml_node_t *node, void *tar
                 return schema_fail_expected(w, node, "\"tokens: FILE\" beside it in http",
                                             "\"token\" needs the file with the tokens");
         c->http.access = (enum access_mode) i;
-        config_loader_of(w)->access_stated = true;
+        c->http.access_stated = true;
         return 0;
 }
 
-static int read_tokens(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        struct config *c = target;
-        const char *text;
+/* The name that systemd gives to a credential is one file's, without a folder. */
+static bool is_credential_name(const char *name) {
+        return *name && *name != '.' && !strchr(name, '/');
+}
+
+/* A path, from the configuration's folder, or "credential:NAME" as it is. */
+static int read_file_name(struct schema_walk *w, const yaml_node_t *node, void *target) {
+        const char *text, *name;
+        char **path = target, shown[YAML_SHOW_MAX];
         int r;
 
         r = schema_text(w, node, CONFIG_PATH_SIZE - 1, &text);
         if (r < 0)
                 return r;
-        c->http.tokens_path = config_resolve_path(c, text);
-        return c->http.tokens_path ? 0 : schema_no_memory(w);
-}
-
-static int read_tls(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        (void) target;
-        return schema_fail_expected(w, node, "no tls here",
-                                    "this version serves plain HTTP; put a TLS proxy in front of it");
+        name = strncmp(text, SECRET_FILE_CREDENTIAL, strlen(SECRET_FILE_CREDENTIAL)) == 0
+                       ? text + strlen(SECRET_FILE_CREDENTIAL) : NULL;
+        if (name && !is_credential_name(name))
+                return schema_fail_expected(w, node, "the path of a file, or credential:NAME",
+                                            "%s is no name of a credential", yaml_show(node, shown));
+        *path = name ? strdup(text) : config_resolve_path(config_loader_of(w)->config, text);
+        return *path ? 0 : schema_no_memory(w);
 }
 
 struct strings {
@@ -251,9 +256,20 @@ static int read_origins(struct schema_walk *w, const yaml_node_t *node, void *ta
         return read_strings(w, node, &s);
 }
 
+static const struct schema_row tls_fields[] = {
+        { .key = "certificate", .required = true, .offset = offsetof(struct config, http.certificate_path),
+          .read = read_file_name, .form = "the path of a PEM file, or credential:NAME",
+          .meaning = "Certificate of this machine, followed by those that it was signed with." },
+        { .key = "key", .required = true, .offset = offsetof(struct config, http.key_path), .read = read_file_name,
+          .form = "the path of a PEM file, or credential:NAME",
+          .meaning = "Private key of the certificate, without a passphrase." },
+        { .key = NULL },
+};
+
 /* Tokens come before access and access before listen: each is checked against the ones before it. */
 const struct schema_row config_http_fields[] = {
-        { .key = "tokens", .read = read_tokens, .form = "the path of a file",
+        { .key = "tokens", .offset = offsetof(struct config, http.tokens_path), .read = read_file_name,
+          .form = "the path of a file, or credential:NAME",
           .meaning = "File of lines \"read SECRET\" or \"control SECRET\"; needed by \"access: token\"." },
         { .key = "access", .read = read_access, .form = "open or token",
           .fallback = "open, while it listens on this machine only",
@@ -265,7 +281,8 @@ const struct schema_row config_http_fields[] = {
           .meaning = "Names to answer to beside IP addresses, localhost and this machine's own name." },
         { .key = "cors_origins", .read = read_origins, .form = "a list of origins such as http://panel.local:3000",
           .fallback = "[]", .meaning = "Other web pages whose scripts may read the API." },
-        { .key = "tls", .read = read_tls, .form = "nothing",
-          .meaning = "Not in this version: put a TLS proxy in front." },
+        { .key = "tls", .shape = SCHEMA_SECTION, .fields = tls_fields,
+          .form = "a map with certificate and key",
+          .meaning = "With it, every TCP address speaks HTTPS and nothing else; unix sockets stay plain." },
         { .key = NULL },
 };

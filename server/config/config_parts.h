@@ -9,7 +9,6 @@
 /* Beside the configuration itself: where things stood, for the messages that name two places. */
 struct config_loader {
         struct config *config;
-        bool access_stated;
         struct {
                 unsigned id_line, port_line;
                 char *port_identity;          /* owned */

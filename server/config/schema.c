@@ -119,12 +119,18 @@ static int check_known(struct schema_walk *w, const yaml_node_t *map, const stru
         return 0;
 }
 
+static bool has_required(const struct schema_row *rows) {
+        while (rows->key && !rows->required)
+                rows++;
+        return rows->key;
+}
+
 static int read_section(struct schema_walk *w, const yaml_node_t *node, void *base) {
         const struct schema_row *row = w->row;
         int r = 0;
 
         if (yaml_is_null(node))
-                return 0;
+                return has_required(row->fields) ? schema_fail(w, node, "has no value") : 0;
         if (row->read)
                 r = row->read(w, node, base);
         if (r < 0)

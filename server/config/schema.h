@@ -25,7 +25,8 @@ typedef int (*schema_reader)(struct schema_walk *w, const yaml_node_t *node, voi
 
 enum schema_shape {
         SCHEMA_VALUE,    /* read puts it into base + offset */
-        SCHEMA_SECTION,  /* a map of fields that go into the same base; nothing at all is an empty one */
+        SCHEMA_SECTION,  /* a map of fields that go into the same base; nothing at all is an empty one, where none
+                      * of them is required */
         SCHEMA_LIST,     /* read does it all; fields describe one item */
 };
 

@@ -136,8 +136,8 @@ static void check_framing(const struct request_headers *h, struct reply *reply) 
 
 /* "GET http://host/path" is what clients of proxies send; the host in it then counts instead of the header. host
  * gets a copy of it. */
-static char *split_absolute_target(char *target, char *host, size_t host_size) {
-        static const char scheme[] = "http://";
+static char *split_absolute_target(const struct answer *a, char *target, char *host, size_t host_size) {
+        const char *scheme = a->connection->handshake ? "https://" : "http://";
         char *begin, *end;
         size_t len;
 
@@ -191,7 +191,7 @@ static struct request request_of(const struct answer *a) {
         return (struct request) {
                 .method = a->method,
                 .host = h->host ? h->host : "",
-                .scheme = "http",
+                .scheme = a->connection->handshake ? "https" : "http",
                 .role = policy_role(a->policy, h->authorization),
                 .has_body = has_body(a),
                 .has_length = h->content_length,
@@ -240,7 +240,7 @@ static void check_body(struct answer *a, struct reply *reply) {
         if (!check_target_length(a, reply))
                 return;
         strcpy(copy, a->connection->target);
-        target = split_absolute_target(copy, host, sizeof host);
+        target = split_absolute_target(a, copy, host, sizeof host);
         if (target != copy)
                 request.host = host;
         if (!check_host(a, &request, reply))
@@ -289,7 +289,7 @@ enum MHD_Result answer_request(struct answer *a) {
         reply_init(&reply);
         if (!check_target_length(a, &reply))
                 return send_reply(a, &reply);
-        target = split_absolute_target(target, host, sizeof host);
+        target = split_absolute_target(a, target, host, sizeof host);
         if (target != a->connection->target)
                 request.host = host;
         if (!check_host(a, &request, &reply))

@@ -1,15 +1,14 @@
 #include "http/auth.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "http/limits.h"
+#include "http/secret_file.h"
 
 struct token {
         enum http_role role;
@@ -116,41 +115,16 @@ int auth_tokens_parse(const char *name, const char *text, size_t len, struct aut
         return 0;
 }
 
-/* The length, -EFBIG when the file does not fit. */
-static ssize_t read_all(const char *path, char *buf, size_t cap) {
-        size_t len = 0;
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), saved;
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        do {
-                n = read(fd, buf + len, cap - len);
-                if (n > 0)
-                        len += (size_t) n;
-        } while ((n > 0 && len < cap) || (n < 0 && errno == EINTR));
-        saved = errno;
-        close(fd);
-        if (n < 0)
-                return -saved;
-        return len == cap ? -EFBIG : (ssize_t) len;
-}
-
 int auth_tokens_load(const char *path, struct auth_tokens **ret, char *error, size_t error_size) {
-        char *text = malloc(AUTH_FILE_MAX);
+        char *text;
         ssize_t len;
         int r;
 
-        len = text ? read_all(path, text, AUTH_FILE_MAX) : -ENOMEM;
-        if (len < 0) {
-                snprintf(error, error_size, "%s: %s", path, strerror((int) -len));
-                r = (int) len;
-        } else {
-                r = auth_tokens_parse(path, text, (size_t) len, ret, error, error_size);
-        }
-        if (text)
-                explicit_bzero(text, AUTH_FILE_MAX);
-        free(text);
+        len = secret_file_read(path, AUTH_FILE_MAX, true, &text, error, error_size);
+        if (len < 0)
+                return (int) len;
+        r = auth_tokens_parse(path, text, (size_t) len, ret, error, error_size);
+        secret_file_free(text, (size_t) len);
         return r;
 }
 

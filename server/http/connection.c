@@ -1,41 +1,15 @@
 #include "http/connection.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
-
-struct peer_key peer_key(const struct sockaddr *peer) {
-        struct peer_key key = { 0 };
-
-        if (peer->sa_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *) peer;
-
-                key.family = 4;
-                memcpy(key.address, &in->sin_addr, 4);
-                key.loopback = key.address[0] == 127;
-        } else if (peer->sa_family == AF_INET6) {
-                const struct in6_addr *in6 = &((const struct sockaddr_in6 *) peer)->sin6_addr;
-
-                /* A socket from systemd may serve both families. */
-                key.family = IN6_IS_ADDR_V4MAPPED(in6) ? 4 : 6;
-                memcpy(key.address, in6->s6_addr + (key.family == 4 ? 12 : 0), key.family == 4 ? 4 : 8);
-                key.loopback = key.family == 4 ? key.address[0] == 127 : IN6_IS_ADDR_LOOPBACK(in6);
-        } else {
-                key.loopback = true;
-        }
-        return key;
-}
 
 unsigned connections_of_peer(const struct connections *set, const struct peer_key *peer) {
         unsigned n = 0;
 
         for (const struct connection *c = set->first; c; c = c->next)
-                if (c->peer.family == peer->family &&
-                    memcmp(c->peer.address, peer->address, sizeof peer->address) == 0)
+                if (peer_key_equal(&c->peer, peer))
                         n++;
         return n;
 }
@@ -112,9 +86,17 @@ struct connection *connection_new(struct connections *set, struct http_server *s
         return c;
 }
 
+void connection_set_handshake(struct connections *set, struct connection *c, struct handshake *handshake) {
+        c->handshake = handshake;
+        set->n_secure++;
+}
+
 struct connection *connection_free(struct connections *set, struct connection *c) {
         if (!c)
                 return NULL;
+        if (c->handshake)
+                set->n_secure--;
+        handshake_free(c->handshake);
         *c->link = c->next;
         if (c->next)
                 c->next->link = c->link;

@@ -8,17 +8,12 @@
 #include <systemd/sd-event.h>
 
 #include "base/buffer.h"
+#include "http/handshake.h"
 #include "http/headers.h"
 #include "http/limits.h"
+#include "http/peer.h"
 
 struct http_server;
-
-/* Connections of one peer: an IPv4 address, an IPv6 /64 (what one household has), or all unix sockets. */
-struct peer_key {
-        uint8_t family;      /* 4, 6, or 0 for unix sockets */
-        uint8_t address[8];
-        bool loopback;
-};
 
 struct connection {
         struct connection *next, **link;  /* link: what points at us */
@@ -26,6 +21,7 @@ struct connection {
         int fd;                           /* borrowed from libmicrohttpd */
         struct peer_key peer;
         uint64_t deadline_ms;             /* boot time */
+        struct handshake *handshake;      /* owned; NULL: plain HTTP */
         bool begun;                       /* the handler has seen this request's headers */
         bool target_too_long;
         bool takes_body;                  /* the route of this request wants its body */
@@ -37,6 +33,7 @@ struct connection {
 struct connections {
         struct connection *first;
         unsigned n;
+        unsigned n_secure;                /* of them over TLS */
         sd_event_source *timer;           /* at the earliest deadline or before */
         uint64_t timer_ms;                /* 0: off */
 };
@@ -47,10 +44,12 @@ void connections_done(struct connections *set);  /* all are closed by then */
 /* NULL without memory. */
 struct connection *connection_new(struct connections *set, struct http_server *server, int fd,
                                   const struct sockaddr *peer);
+
+/* Takes it over: this connection is one over TLS. */
+void connection_set_handshake(struct connections *set, struct connection *c, struct handshake *handshake);
 struct connection *connection_free(struct connections *set, struct connection *c);
 
 /* Cuts the connection after delay_ms unless another deadline replaces this one. */
 void connection_set_deadline(struct connections *set, struct connection *c, uint32_t delay_ms);
 
-struct peer_key peer_key(const struct sockaddr *peer);
 unsigned connections_of_peer(const struct connections *set, const struct peer_key *peer);

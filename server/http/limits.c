@@ -4,6 +4,7 @@
 
 const struct http_limit http_limits_table[] = {
         { "connections", HTTP_CONNECTIONS_MAX },
+        { "secure_connections", HTTP_SECURE_MAX },
         { "connections_per_address", HTTP_PER_ADDRESS_MAX },
         { "accepted_at_once", HTTP_ACCEPT_BATCH },
         { "listeners", HTTP_LISTENERS_MAX },
@@ -35,5 +36,8 @@ const struct http_limit http_limits_table[] = {
         { "tokens", AUTH_TOKENS_MAX },
         { "token_bytes", AUTH_SECRET_MAX },
         { "token_file_bytes", AUTH_FILE_MAX },
+        { "certificates", TLS_CHAIN_MAX },
+        { "certificate_file_bytes", TLS_FILE_MAX },
+        { "handshake_message_bytes", TLS_MESSAGE_MAX },
 };
 const size_t http_limits_count = ELEMENTS(http_limits_table);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define HTTP_CONNECTIONS_MAX     256   /* some 30 KiB each: 8 MiB at worst; one round over them stays below 10 ms */
+#define HTTP_SECURE_MAX          128   /* of them over TLS: 34 KiB each, 57 at a client's worst, so 7 MiB in all */
 #define HTTP_PER_ADDRESS_MAX     64    /* one broken client leaves room for others; loopback is spared, since all
                                         * clients of a reverse proxy come from there */
 #define HTTP_ACCEPT_BATCH        16    /* per wake-up, so that a flood of connections does not hold up the meters */
@@ -44,6 +45,9 @@
 #define AUTH_SECRET_MAX          255   /* tokens of other programs have 20 to 200 characters */
 #define AUTH_FILE_MAX            65536 /* far above what that many tokens with comments need */
 
+#define TLS_CHAIN_MAX            16    /* certificates in a file; the longest chains in use have five */
+#define TLS_FILE_MAX             65536 /* bytes of such a file, or of a key */
+#define TLS_MESSAGE_MAX          16384 /* of a handshake; the longest a client needs has some 2 KiB */
 /* For /api/v1/diagnostics. */
 struct http_limit {
         const char *name;      /* with its unit, as everywhere in the API */
@@ -55,6 +59,7 @@ extern const size_t http_limits_count;
 /* Those that tests shorten. */
 struct http_limits {
         unsigned connections;
+        unsigned secure_connections;
         unsigned per_address;
         bool spare_loopback;   /* per_address leaves connections from this host alone */
         uint32_t header_ms;
@@ -66,7 +71,8 @@ struct http_limits {
 /* Designated values for an initialiser. */
 #define HTTP_LIMITS_DEFAULT                                                                                          \
         {                                                                                                            \
-                .connections = HTTP_CONNECTIONS_MAX, .per_address = HTTP_PER_ADDRESS_MAX, .spare_loopback = true,    \
+                .connections = HTTP_CONNECTIONS_MAX, .secure_connections = HTTP_SECURE_MAX,                          \
+                .per_address = HTTP_PER_ADDRESS_MAX, .spare_loopback = true,    \
                 .header_ms = HTTP_HEADER_MS, .idle_ms = HTTP_IDLE_MS, .body_ms = HTTP_BODY_MS,                       \
                 .send_ms = HTTP_SEND_MS,                                                                             \
         }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "http/limits.h"
+#include "http/peer.h"
 
 #define UNIX_MODE 0660  /* the owner and its group, as for a serial port */
 
@@ -229,7 +230,29 @@ bool listen_socket_same_port(const struct listen_socket *s, const struct http_li
                port_of(&s->address) == port_of(&listen->address);
 }
 
-void listen_socket_url(const struct listen_socket *s, char *url, size_t size) {
+bool listen_socket_is_local(const struct listen_socket *s) {
+        return s->address.ss_family == AF_UNIX || peer_key((const struct sockaddr *) &s->address).loopback;
+}
+
+void listen_socket_text(const struct listen_socket *s, char *text, size_t size) {
+        char address[INET6_ADDRSTRLEN];
+
+        if (s->address.ss_family == AF_INET)
+                snprintf(text, size, "%s:%u",
+                         inet_ntop(AF_INET, &((const struct sockaddr_in *) &s->address)->sin_addr, address,
+                                   sizeof address),
+                         port_of(&s->address));
+        else if (s->address.ss_family == AF_INET6)
+                snprintf(text, size, "[%s]:%u",
+                         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *) &s->address)->sin6_addr, address,
+                                   sizeof address),
+                         port_of(&s->address));
+        else
+                snprintf(text, size, "an address of another kind");
+}
+
+void listen_socket_url(const struct listen_socket *s, bool secure, char *url, size_t size) {
+        const char *scheme = secure ? "https" : "http";
         char text[INET6_ADDRSTRLEN];
 
         url[0] = 0;
@@ -238,14 +261,14 @@ void listen_socket_url(const struct listen_socket *s, char *url, size_t size) {
 
                 if (a.s_addr == htonl(INADDR_ANY))
                         a.s_addr = htonl(INADDR_LOOPBACK);
-                snprintf(url, size, "http://%s:%u", inet_ntop(AF_INET, &a, text, sizeof text),
+                snprintf(url, size, "%s://%s:%u", scheme, inet_ntop(AF_INET, &a, text, sizeof text),
                          port_of(&s->address));
         } else if (s->address.ss_family == AF_INET6) {
                 struct in6_addr a = ((const struct sockaddr_in6 *) &s->address)->sin6_addr;
 
                 if (IN6_IS_ADDR_UNSPECIFIED(&a))
                         a = in6addr_loopback;
-                snprintf(url, size, "http://[%s]:%u", inet_ntop(AF_INET6, &a, text, sizeof text),
+                snprintf(url, size, "%s://[%s]:%u", scheme, inet_ntop(AF_INET6, &a, text, sizeof text),
                          port_of(&s->address));
         }
 }

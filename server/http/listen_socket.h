@@ -38,5 +38,11 @@ bool listen_address_dispensable(const struct http_listen *listen, int r);
 /* "127.0.0.1:80: Permission denied; what to do", into HTTP_ERROR_MAX bytes. */
 void listen_explain(const struct http_listen *listen, int r, char *error);
 
+/* Whether only this machine can connect to it. */
+bool listen_socket_is_local(const struct listen_socket *s);
+
+/* "0.0.0.0:8730", "[::]:8730", for messages. */
+void listen_socket_text(const struct listen_socket *s, char *text, size_t size);
+
 /* "http://[::1]:8730", "" for unix sockets. A wildcard becomes the loopback address. */
-void listen_socket_url(const struct listen_socket *s, char *url, size_t size);
+void listen_socket_url(const struct listen_socket *s, bool secure, char *url, size_t size);

@@ -26,10 +26,11 @@ struct listeners {
         struct listener_calls calls;
         void *userdata;
         sd_event_source *timer;   /* ends starved */
-        bool full, starved;
+        bool full, starved, secure;
         unsigned n;
         struct listener *listener[HTTP_LISTENERS_MAX];  /* adopted ones first */
         char url[URL_MAX];
+        char exposed[URL_MAX];    /* of the first adopted one that other machines can reach */
 };
 
 static struct listener *listener_free(struct listener *l) {
@@ -177,7 +178,16 @@ static int listener_new(struct listeners *set, struct listen_socket socket, stru
 static void update_url(struct listeners *l) {
         l->url[0] = 0;
         for (unsigned i = 0; i < l->n && !l->url[0]; i++)
-                listen_socket_url(&l->listener[i]->socket, l->url, sizeof l->url);
+                listen_socket_url(&l->listener[i]->socket, l->secure, l->url, sizeof l->url);
+}
+
+void listeners_set_secure(struct listeners *l, bool secure) {
+        l->secure = secure;
+        update_url(l);
+}
+
+const char *listeners_exposed(const struct listeners *l) {
+        return l->exposed[0] ? l->exposed : NULL;
 }
 
 const char *listeners_url(const struct listeners *l) {
@@ -314,6 +324,8 @@ int listeners_adopt(struct listeners *l, int fd, char *error) {
                 return r;
         }
         item->adopted = true;
+        if (!l->exposed[0] && !listen_socket_is_local(&socket))
+                listen_socket_text(&socket, l->exposed, sizeof l->exposed);
         while (at < l->n && l->listener[at]->adopted)
                 at++;
         memmove(&l->listener[at + 1], &l->listener[at], (l->n - at) * sizeof *l->listener);

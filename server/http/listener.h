@@ -28,4 +28,9 @@ int listeners_adopt(struct listeners *l, int fd, char *error);
  * connection also gave back its descriptor: this ends a pause for want of one. */
 void listeners_set_full(struct listeners *l, bool full);
 
+/* Whether their URL is one of https. */
+void listeners_set_secure(struct listeners *l, bool secure);
+
+/* As http_server_exposed. */
+const char *listeners_exposed(const struct listeners *l);
 const char *listeners_url(const struct listeners *l);

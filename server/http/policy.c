@@ -30,6 +30,7 @@ struct names {
 struct policy {
         bool token_required;
         struct auth_tokens *tokens;
+        struct tls_identity *identity;
         char hostname[HOST_NAME_MAX + 1];
         struct names hosts, origins;
         struct buffer page_security;
@@ -39,6 +40,7 @@ struct policy *policy_free(struct policy *p) {
         if (!p)
                 return NULL;
         auth_tokens_free(p->tokens);
+        tls_identity_unref(p->identity);
         for (unsigned i = 0; i < p->hosts.n; i++)
                 free(p->hosts.name[i]);
         for (unsigned i = 0; i < p->origins.n; i++)
@@ -100,6 +102,11 @@ int policy_new(const struct http_policy *policy, struct policy **ret, char *erro
                 r = load_tokens(p, policy, error);
                 if (r < 0)
                         return r;
+                if (policy->certificate_path)
+                        r = tls_identity_load(policy->certificate_path, policy->key_path, &p->identity, error,
+                                              HTTP_ERROR_MAX);
+                if (r < 0)
+                        return r;
                 r = copy_names(&p->hosts, policy->hosts, policy->n_hosts, "http.hosts", error);
                 if (r < 0)
                         return r;
@@ -113,6 +120,10 @@ int policy_new(const struct http_policy *policy, struct policy **ret, char *erro
                 return r;
         *ret = TAKE(p);
         return 0;
+}
+
+struct tls_identity *policy_identity(const struct policy *p) {
+        return p->identity;
 }
 
 enum http_role policy_role(const struct policy *p, const char *authorization) {

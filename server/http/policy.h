@@ -5,6 +5,7 @@
 
 #include "http/auth.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 struct policy;
 
@@ -12,6 +13,9 @@ struct policy;
 int policy_new(const struct http_policy *policy, struct policy **ret, char *error);
 struct policy *policy_free(struct policy *p);
 static inline void policy_freep(struct policy **p) { policy_free(*p); }
+
+/* What TLS connections show; NULL: no TLS. Borrowed. */
+struct tls_identity *policy_identity(const struct policy *p);
 
 /* What a request may do: with open access everybody may read. */
 enum http_role policy_role(const struct policy *p, const char *authorization);

@@ -30,7 +30,7 @@ struct request {
         const char *method;
         const char *path;                        /* decoded, without the query */
         const char *host;                        /* Host header, "" when absent */
-        const char *scheme;                      /* "http" */
+        const char *scheme;                      /* "http", or "https" over TLS */
         const char *args[ROUTE_ARGS_MAX];        /* what matched {..}, in order */
         unsigned n_query;
         struct query_item query[REQUEST_QUERY_MAX];

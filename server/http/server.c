@@ -3,17 +3,17 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "http/answer.h"
 #include "http/connection.h"
+#include "http/engine.h"
+#include "http/handshake.h"
 #include "http/listener.h"
 #include "http/long_answer.h"
 #include "http/policy.h"
@@ -36,10 +36,9 @@ struct http_server {
         struct listeners *listeners;
         struct connections connections;
         struct long_answers long_answers;
-        struct MHD_Daemon *mhd;
-        sd_event_source *io, *timer;
-        uint64_t timer_us;           /* when timer fires; 0: off */
-        bool running;                /* inside MHD_run, which must not be entered again */
+        sd_event *event;
+        struct engine plain, secure; /* secure: from the first policy with a certificate on */
+        struct handshakes handshakes;
         struct cache cache;
         struct gzip *gzip;
         uint64_t answers, not_modified;
@@ -48,64 +47,24 @@ struct http_server {
         struct route_counts *route_counts;   /* [n_routes + 1], the last for what has no route */
 };
 
-/* Moves the timer only when it would be late: one that is early costs a wake-up now and then, moving it each time
- * costs a system call per request. */
-static int arm_timer(struct http_server *s) {
-        MHD_UNSIGNED_LONG_LONG ms;
-        uint64_t now_us, at_us;
-        int r;
-
-        if (MHD_get_timeout(s->mhd, &ms) != MHD_YES) {
-                s->timer_us = 0;
-                return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-        }
-        r = sd_event_now(sd_event_source_get_event(s->timer), CLOCK_MONOTONIC, &now_us);
-        if (r < 0)
-                return r;
-        at_us = now_us + ms * 1000;
-        if (s->timer_us > 0 && s->timer_us <= at_us)
-                return 0;
-        r = sd_event_source_set_time(s->timer, at_us);
-        if (r < 0)
-                return r;
-        s->timer_us = at_us;
-        return sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-}
-
+/* Both daemons: what was resumed may belong to either. */
 static void pump(struct http_server *s) {
-        int r;
-
-        if (s->running)
-                return;
-        s->running = true;
-        r = MHD_run(s->mhd) == MHD_YES ? 0 : -EIO;
-        s->running = false;
-        if (r >= 0)
-                r = arm_timer(s);
-        if (r < 0)
-                log_error("http: the server's loop: %s", strerror(-r));
+        engine_run(&s->plain);
+        engine_run(&s->secure);
 }
 
 static void on_turn(void *userdata) {
         pump(userdata);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        (void) source;
-        (void) fd;
-        (void) revents;
-        pump(userdata);
-        return 0;
+static bool is_full(const struct http_server *s) {
+        return s->connections.n >= s->limits.connections ||
+               s->connections.n_secure >= s->limits.secure_connections;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct http_server *s = userdata;
-
-        (void) source;
-        (void) usec;
-        s->timer_us = 0;
-        pump(s);
-        return 0;
+/* Who comes over a unix socket is on this machine: nobody else can listen in. */
+static struct engine *engine_for(struct http_server *s, const struct sockaddr *peer) {
+        return policy_identity(s->policy) && peer->sa_family != AF_UNIX ? &s->secure : &s->plain;
 }
 
 static void on_accepted(void *userdata, int fd, const struct sockaddr *peer, socklen_t peer_len) {
@@ -117,10 +76,9 @@ static void on_accepted(void *userdata, int fd, const struct sockaddr *peer, soc
                 close(fd);
                 return;
         }
-        /* Closes the descriptor when it fails. */
-        if (MHD_add_connection(s->mhd, fd, peer, peer_len) != MHD_YES)
-                log_debug("http: a connection could not be taken: %s", strerror(errno));
-        if (s->connections.n >= s->limits.connections)
+        engine_add(engine_for(s, peer), fd, peer, peer_len);
+        handshakes_settle(&s->handshakes);
+        if (is_full(s))
                 listeners_set_full(s->listeners, true);
 }
 
@@ -134,6 +92,14 @@ static struct connection *connection_of(struct MHD_Connection *mhd) {
         return info ? info->socket_context : NULL;
 }
 
+static bool begin_handshake(struct http_server *s, struct MHD_Connection *mhd, struct connection *c) {
+        struct handshake *h = handshake_new(&s->handshakes, mhd, c->fd, policy_identity(s->policy));
+
+        if (h)
+                connection_set_handshake(&s->connections, c, h);
+        return h;
+}
+
 static void on_connection(void *userdata, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode what) {
         struct http_server *s = userdata;
@@ -142,7 +108,7 @@ static void on_connection(void *userdata, struct MHD_Connection *mhd, void **con
 
         if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
                 *context = connection_free(&s->connections, *context);
-                if (s->listeners)
+                if (s->listeners && !is_full(s))
                         listeners_set_full(s->listeners, false);
                 return;
         }
@@ -150,6 +116,8 @@ static void on_connection(void *userdata, struct MHD_Connection *mhd, void **con
         peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         c = connection_new(&s->connections, s, fd->connect_fd, peer->client_addr);
         *context = c;
+        if (c && MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION) && !begin_handshake(s, mhd, c))
+                c = NULL;
         if (c)
                 connection_set_deadline(&s->connections, c, s->limits.header_ms);
         else
@@ -164,6 +132,8 @@ static void *on_request_line(void *userdata, const char *target, struct MHD_Conn
 
         if (!c)
                 return NULL;
+        if (c->handshake)
+                handshake_done(c->handshake);
         c->begun = false;
         c->target_too_long = len >= sizeof c->target;
         if (!c->target_too_long)
@@ -233,7 +203,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         struct connection *c = *context;
         struct answer a = {
                 .mhd = mhd, .connection = c, .options = &s->options, .policy = s->policy,
-                .long_answers = &s->long_answers, .cache = &s->cache, .gzip = s->gzip, .method = method, .version = version, .route = -1,
+                .long_answers = &s->long_answers, .cache = &s->cache, .gzip = s->gzip, .method = method,
+                .version = version, .route = -1,
         };
         enum MHD_Result result;
 
@@ -260,46 +231,19 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         return result;
 }
 
-/* Its messages are about what clients do wrong. */
-__attribute__((format(printf, 2, 0)))
-static void on_library_message(void *userdata, const char *format, va_list args) {
-        char text[256];
+static void on_ran(void *userdata) {
+        struct http_server *s = userdata;
 
-        (void) userdata;
-        vsnprintf(text, sizeof text, format, args);
-        text[strcspn(text, "\r\n")] = 0;
-        log_debug("http: libmicrohttpd: %s", text);
+        handshakes_settle(&s->handshakes);
 }
 
-static struct MHD_Daemon *start_mhd(struct http_server *s) {
-        return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-                                        MHD_USE_ERROR_LOG,
-                                0, NULL, NULL, on_request, s,
-                                MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,
-                                MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) HTTP_INACTIVITY_S,
-                                MHD_OPTION_CONNECTION_LIMIT, s->limits.connections + MHD_SPARE,
-                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) HTTP_POOL_SIZE,
-                                MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-                                MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s,
-                                MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-                                MHD_OPTION_END);
-}
-
-static int start_loop(struct http_server *s, sd_event *event) {
-        const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-        int r;
-
-        if (!info || info->epoll_fd < 0)
-                return -EIO;
-        r = sd_event_add_io(event, &s->io, info->epoll_fd, EPOLLIN, on_io, s);
-        if (r < 0)
-                return r;
-        r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer, s);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-}
+static const struct engine_calls engine_calls = {
+        .request = on_request,
+        .request_line = on_request_line,
+        .completed = on_completed,
+        .connection = on_connection,
+        .ran = on_ran,
+};
 
 int http_server_new(sd_event *event, const struct http_options *options, struct http_server **ret) {
         static const struct http_limits default_limits = HTTP_LIMITS_DEFAULT;
@@ -310,6 +254,8 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
 
         if (!s)
                 return -ENOMEM;
+        s->event = sd_event_ref(event);
+        s->handshakes.engine = &s->secure;
         s->options = *options;
         s->limits = options->limits ? *options->limits : default_limits;
         r = make_counts(s);
@@ -329,10 +275,7 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
         r = long_answers_init(&s->long_answers, event, on_turn, s);
         if (r < 0)
                 return r;
-        s->mhd = start_mhd(s);
-        if (!s->mhd)
-                return -EIO;
-        r = start_loop(s, event);
+        r = engine_start(&s->plain, event, &engine_calls, s, s->limits.connections + MHD_SPARE, false);
         if (r < 0)
                 return r;
         r = listeners_new(event, &calls, s, &s->listeners);
@@ -342,40 +285,65 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
         return 0;
 }
 
+static void resume_all(struct http_server *s) {
+        long_answers_resume(&s->long_answers);
+        handshakes_resume(&s->handshakes);
+}
+
 struct http_server *http_server_free(struct http_server *s) {
         if (!s)
                 return NULL;
         s->listeners = listeners_free(s->listeners);
-        for (unsigned i = 0; s->mhd && i < STOP_ROUNDS; i++) {
-                long_answers_resume(&s->long_answers);
-                MHD_run(s->mhd);
+        for (unsigned i = 0; i < STOP_ROUNDS; i++) {
+                resume_all(s);
+                pump(s);
         }
-        long_answers_resume(&s->long_answers);
-        sd_event_source_disable_unref(s->io);
-        sd_event_source_disable_unref(s->timer);
-        if (s->mhd)
-                MHD_stop_daemon(s->mhd);
+        resume_all(s);
+        engine_stop(&s->plain);
+        engine_stop(&s->secure);
         long_answers_done(&s->long_answers);
         connections_done(&s->connections);
         cache_clear(&s->cache);
         gzip_free(s->gzip);
         policy_free(s->policy);
+        sd_event_unref(s->event);
         free(s->route_counts);
         free(s->counts);
         free(s);
         return NULL;
 }
 
+int http_server_prepare_policy(struct http_server *s, const struct policy *policy, char error[HTTP_ERROR_MAX]) {
+        int r;
+
+        if (!policy_identity(policy) || engine_is_started(&s->secure))
+                return 0;
+        r = engine_start(&s->secure, s->event, &engine_calls, s, s->limits.secure_connections + MHD_SPARE, true);
+        if (r < 0) {
+                engine_stop(&s->secure);
+                snprintf(error, HTTP_ERROR_MAX,
+                         "http.tls: this libmicrohttpd cannot do TLS; put a TLS proxy in front");
+        }
+        return r;
+}
+
+void http_server_take_policy(struct http_server *s, struct policy *policy) {
+        policy_free(s->policy);
+        s->policy = policy;
+        cache_clear(&s->cache);
+        listeners_set_secure(s->listeners, policy_identity(policy));
+}
+
 int http_server_set_policy(struct http_server *s, const struct http_policy *policy, char error[HTTP_ERROR_MAX]) {
-        struct policy *next;
+        CLEANUP(policy_freep) struct policy *next = NULL;
         int r;
 
         r = policy_new(policy, &next, error);
+        if (r >= 0)
+                r = http_server_prepare_policy(s, next, error);
         if (r < 0)
                 return r;
-        policy_free(s->policy);
-        s->policy = next;
-        cache_clear(&s->cache);
+        http_server_take_policy(s, TAKE(next));
         return 0;
 }
 
@@ -386,6 +354,10 @@ int http_server_listen(struct http_server *s, const struct http_listen *addresse
 
 int http_server_adopt(struct http_server *s, int fd, char error[HTTP_ERROR_MAX]) {
         return listeners_adopt(s->listeners, fd, error);
+}
+
+const char *http_server_exposed(const struct http_server *s) {
+        return listeners_exposed(s->listeners);
 }
 
 const char *http_server_url(const struct http_server *s) {
@@ -405,7 +377,7 @@ unsigned http_server_connections(const struct http_server *s) {
 
 struct http_facts http_server_facts(const struct http_server *s) {
         return (struct http_facts) {
-                .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
+                .secure_connections = s->connections.n_secure, .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
                 .not_modified = s->not_modified, .cache_hits = s->cache.hits, .cache_misses = s->cache.misses,
         };
 }

@@ -10,6 +10,8 @@
 #include "base/decimal.h"
 #include "base/units.h"
 #include "config/config.h"
+#include "config/http_policy.h"
+#include "http/secret_file.h"
 #include "protocols/profile.h"
 
 static void print_help(FILE *to) {
@@ -67,6 +69,15 @@ static void print_meter(const struct meter_config *m) {
         print_limits(m);
 }
 
+/* Those of the service are out of reach here, and it would be wrong to say nothing. */
+static void print_unchecked(const struct config *c) {
+        const char *names[] = { c->http.tokens_path, c->http.certificate_path, c->http.key_path };
+
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                if (names[i] && secret_file_is_out_of_reach(names[i]))
+                        printf("  not checked  %s: only the service has it\n", names[i]);
+}
+
 static void print_config(const struct config *c) {
         printf("site %s\n", c->site.name);
         printf("  time zone    %s\n", c->site.timezone ? c->site.timezone : "the system's");
@@ -77,6 +88,9 @@ static void print_config(const struct config *c) {
                 printf("  access       token, from %s\n", c->http.tokens_path);
         else
                 printf("  access       open\n");
+        if (c->http.certificate_path)
+                printf("  tls          certificate %s, key %s\n", c->http.certificate_path, c->http.key_path);
+        print_unchecked(c);
         for (unsigned i = 0; i < c->http.n_hosts; i++)
                 printf("  host         %s\n", c->http.hosts[i]);
         for (unsigned i = 0; i < c->http.n_cors_origins; i++)
@@ -90,6 +104,7 @@ static void print_config(const struct config *c) {
 static int check(const char *path) {
         CLEANUP(config_freep) struct config *c = NULL;
         struct config_error error;
+        char why[HTTP_ERROR_MAX];
 
         if (config_load(path, &c, &error) < 0) {
                 fprintf(stderr, "metergate: %s\n", error.text);
@@ -97,6 +112,10 @@ static int check(const char *path) {
         }
         for (unsigned i = 0; i < c->n_warnings; i++)
                 fprintf(stderr, "metergate: %s\n", c->warnings[i]);
+        if (config_check_files(c, why) < 0) {
+                fprintf(stderr, "metergate: %s\n", why);
+                return 2;
+        }
         print_config(c);
         return fflush(stdout) == 0 ? 0 : 1;
 }

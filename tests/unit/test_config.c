@@ -111,6 +111,7 @@ static const char full[] =
         "  listen: ['0.0.0.0:80', '[::1]:0', '[::ffff:127.0.0.1]:5', 'unix:/run/metergate/api.sock', '[2001:db8::1]:80']\n"
         "  access: token\n"
         "  tokens: tokens\n"
+        "  tls: { certificate: tls/cert.pem, key: 'credential:key' }\n"
         "  cors_origins: ['http://panel.local:3000', 'https://[2001:db8::1]:8443', 'app://x']\n"
         "  hosts: [meters.example.org, attic_pi]\n"
         "history: { directory: /var/lib/metergate, size: 64MiB, flush: 60s }\n"
@@ -157,12 +158,14 @@ static void everything_http(void **state) {
         assert_string_equal(un->sun_path, "/run/metergate/api.sock");
         assert_int_equal(c->http.access, ACCESS_TOKEN);
         assert_string_equal(c->http.tokens_path, "/etc/metergate/tokens");
+        assert_string_equal(c->http.certificate_path, "/etc/metergate/tls/cert.pem");
+        assert_string_equal(c->http.key_path, "credential:key");
         assert_int_equal(c->http.n_cors_origins, 3);
         assert_string_equal(c->http.cors_origins[2], "app://x");
         assert_int_equal(c->http.n_hosts, 2);
         assert_string_equal(c->http.hosts[1], "attic_pi");
         assert_int_equal(c->n_warnings, 1);
-        assert_string_equal(c->warnings[0], "/etc/metergate/metergate.yaml:25:3: tariffs: "
+        assert_string_equal(c->warnings[0], "/etc/metergate/metergate.yaml:26:3: tariffs: "
                             "no price holds on tue at 00:00; the cost of such times is not known");
 }
 
@@ -214,7 +217,7 @@ static void everything_meters(void **state) {
         assert_int_equal(c->meters[1].stale_after_ms, 35000);
         assert_int_equal(c->meters[2].scale_num, 1000000);
         assert_int_equal(c->meters[2].scale_den, 1);
-        assert_int_equal(c->meters[3].line, 23);
+        assert_int_equal(c->meters[3].line, 24);
 }
 
 static void aliases_work(void **state) {

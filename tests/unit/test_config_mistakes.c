@@ -80,8 +80,30 @@ static const struct mistake mistakes[] = {
         { "http:\n  cors_origins: ['http://a/']\nmeters: []\n",
           "2:18: http.cors_origins[0]: \"http://a/\" is not one; expected an origin such as "
           "http://panel.local:3000" },
-        { "http:\n  tls: { certificate: c, key: k }\nmeters: []\n",
-          "2:8: http.tls: this version serves plain HTTP; put a TLS proxy in front of it; expected no tls here" },
+        { "http: { tls: }\nmeters: []\n",
+          "1:14: http.tls: has no value; expected a map with certificate and key" },
+        { "http:\n  tls: { certificate: c }\nmeters: []\n",
+          "2:8: http.tls.key: missing; expected the path of a PEM file, or credential:NAME" },
+        { "http:\n  tls: { key: c }\nmeters: []\n",
+          "2:8: http.tls.certificate: missing; expected the path of a PEM file, or credential:NAME" },
+        { "http:\n  tls: { certificate: c, key: 'credential:../k' }\nmeters: []\n",
+          "2:31: http.tls.key: \"credential:../k\" is no name of a credential; expected the path of a file, or "
+          "credential:NAME" },
+        { "http:\n  tokens: 'credential:'\nmeters: []\n",
+          "2:11: http.tokens: \"credential:\" is no name of a credential; expected the path of a file, or "
+          "credential:NAME" },
+        { "http:\n  listen: ['[::ffff:192.0.2.1]:80']\nmeters: []\n",
+          "2:12: http.listen[0]: \"[::ffff:192.0.2.1]:80\" can be reached by other machines, and http.access is "
+          "missing; expected \"access: open\" or \"access: token\" beside it in http" },
+        { "http:\n  listen: ['[::ffff:0.0.0.0]:80']\nmeters: []\n",
+          "2:12: http.listen[0]: \"[::ffff:0.0.0.0]:80\" can be reached by other machines, and http.access is "
+          "missing; expected \"access: open\" or \"access: token\" beside it in http" },
+        { "http:\n  listen: ['192.0.2.1:80']\nmeters: []\n",
+          "2:12: http.listen[0]: \"192.0.2.1:80\" can be reached by other machines, and http.access is missing; "
+          "expected \"access: open\" or \"access: token\" beside it in http" },
+        { "http:\n  listen: ['[fe80::1]:80']\nmeters: []\n",
+          "2:12: http.listen[0]: \"[fe80::1]:80\" can be reached by other machines, and http.access is missing; "
+          "expected \"access: open\" or \"access: token\" beside it in http" },
 
         /* history, tariffs */
         { "history: { size: 64MB }\nmeters: []\n",
