@@ -16,6 +16,10 @@ static void put_http(struct json_writer *w, const struct http_server *http) {
         json_put_uint(w, "long_answers", facts.long_answers);
         json_put_uint(w, "answers", facts.answers);
         json_put_uint(w, "not_modified", facts.not_modified);
+        json_object_begin(w, "access");
+        json_put_uint(w, "failures", facts.auth_failures);
+        json_put_uint(w, "refusals", facts.auth_refusals);
+        json_object_end(w);
         json_object_begin(w, "cache");
         json_put_uint(w, "hits", facts.cache_hits);
         json_put_uint(w, "misses", facts.cache_misses);

@@ -200,6 +200,19 @@ static void put_requests(struct metrics *x, const struct http_server *http) {
         }
 }
 
+static void put_access(struct metrics *x, const struct http_server *http) {
+        struct http_facts facts;
+
+        if (!http)
+                return;
+        facts = http_server_facts(http);
+        family_begin(x, "metergate_http_auth_failures_total", "counter", "HTTP requests with a token that is not known.");
+        put_uint(x, NO_LABELS, facts.auth_failures);
+        family_begin(x, "metergate_http_auth_refusals_total", "counter",
+                     "HTTP requests whose token was not looked at, after too many wrong ones.");
+        put_uint(x, NO_LABELS, facts.auth_refusals);
+}
+
 static void put_history(struct metrics *x, const struct history *h) {
         struct history_stats stats;
 
@@ -260,6 +273,7 @@ int api_metrics(void *userdata, const struct request *request, struct reply *rep
         }
         put_history(&x, app->history);
         put_requests(&x, app->http);
+        put_access(&x, app->http);
         family_begin(&x, "metergate_build_info", "gauge", "The running version; always 1.");
         put_uint(&x, LABELS("version", PACKAGE_VERSION), 1);
         put_process(&x, app->started_ms);

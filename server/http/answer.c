@@ -172,12 +172,18 @@ static bool check_host(const struct answer *a, const struct request *request, st
 
 /* Pages of other sites can send a POST although they may not read the answer. */
 static bool check_origin(const struct answer *a, const struct request *request, struct reply *reply) {
-        const char *origin = a->connection->headers.origin, *host;
+        const struct request_headers *h = &a->connection->headers;
+        const char *host;
 
-        if (!origin || response_is_read(a->method))
+        if (response_is_read(a->method))
                 return true;
-        host = strstr(origin, "://");
-        if ((host && strcasecmp(host + 3, request->host) == 0) || policy_allows_origin(a->policy, origin))
+        if (h->origin && policy_allows_origin(a->policy, h->origin))
+                return true;
+        host = h->origin ? strstr(h->origin, "://") : NULL;
+        /* Either of the two is missing in some browsers; programs send neither. */
+        if ((!h->origin || (host && strcasecmp(host + 3, request->host) == 0)) &&
+            (!h->fetch_site || strcasecmp(h->fetch_site, "same-origin") == 0 ||
+             strcasecmp(h->fetch_site, "none") == 0))
                 return true;
         reply_problem(reply, 403, NULL,
                       "a page of another site may not do this; add its origin to http.cors_origins to allow it");
@@ -192,7 +198,7 @@ static struct request request_of(const struct answer *a) {
                 .method = a->method,
                 .host = h->host ? h->host : "",
                 .scheme = a->connection->handshake ? "https" : "http",
-                .role = policy_role(a->policy, h->authorization),
+                .role = a->connection->access.role,
                 .has_body = has_body(a),
                 .has_length = h->content_length,
                 .content_type = h->content_type ? h->content_type : "",
@@ -214,11 +220,8 @@ static const struct route *find_route(struct answer *a, struct request *request,
         route = &a->options->routes[a->route];
         if (!check_origin(a, request, reply))
                 return NULL;
-        if (request->role == HTTP_ROLE_NONE && !route->public) {
-                reply_problem(reply, 401, NULL, "this needs a token: Authorization: Bearer TOKEN, or the token as "
-                                                "the password of Basic");
+        if (!route->public && !access_check(&a->access_rules, &a->connection->access, reply))
                 return NULL;
-        }
         return route;
 }
 
@@ -253,6 +256,7 @@ enum MHD_Result answer_check(struct answer *a) {
         CLEANUP(reply_free) struct reply reply;
 
         request_headers_read(&a->connection->headers, a->mhd);
+        a->connection->access = access_look(&a->access_rules, a->connection->headers.authorization);
         reply_init(&reply);
         check_framing(&a->connection->headers, &reply);
         if (reply.status == 200 && has_body(a) && !response_is_read(a->method))
@@ -280,6 +284,7 @@ static void dispatch(struct answer *a, struct request *request, char *target, st
 
 enum MHD_Result answer_request(struct answer *a) {
         CLEANUP(reply_free) struct reply reply;
+        const struct access *access = &a->connection->access;
         char *target = a->connection->target;
         char as_sent[HTTP_CACHE_TARGET_MAX] = "";
         char host[HTTP_HOST_MAX];
@@ -294,7 +299,7 @@ enum MHD_Result answer_request(struct answer *a) {
                 request.host = host;
         if (!check_host(a, &request, &reply))
                 return send_reply(a, &reply);
-        if (send_kept(a, target, request.role, &result))
+        if (!access->failed && access->wait_ms == 0 && send_kept(a, target, request.role, &result))
                 return result;
         if (strlen(target) < sizeof as_sent)
                 strcpy(as_sent, target);

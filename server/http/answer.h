@@ -4,6 +4,7 @@
 
 #include <microhttpd.h>
 
+#include "http/access.h"
 #include "http/cache.h"
 #include "http/connection.h"
 #include "http/gzip.h"
@@ -19,6 +20,7 @@ struct answer {
         struct long_answers *long_answers;
         struct cache *cache;
         struct gzip *gzip;
+        struct access_rules access_rules;
         const char *method;
         const char *version;
         /* Results. */

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/buffer.h"
+#include "http/access.h"
 #include "http/handshake.h"
 #include "http/headers.h"
 #include "http/limits.h"
@@ -27,6 +28,7 @@ struct connection {
         bool takes_body;                  /* the route of this request wants its body */
         struct buffer body;               /* of this request, as far as it has come */
         struct request_headers headers;   /* of that request */
+        struct access access;             /* what its token allows */
         char target[HTTP_TARGET_MAX];     /* of the request being served, as sent */
 };
 

@@ -56,6 +56,8 @@ static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char 
                 h->content_encoding = value;
         else if (IS(name, size, "Origin") && !h->origin)
                 h->origin = value;
+        else if (IS(name, size, "Sec-Fetch-Site") && !h->fetch_site)
+                h->fetch_site = value;
         return MHD_YES;
 }
 

@@ -45,6 +45,12 @@
 #define AUTH_SECRET_MAX          255   /* tokens of other programs have 20 to 200 characters */
 #define AUTH_FILE_MAX            65536 /* far above what that many tokens with comments need */
 
+#define THROTTLE_TRIES           10    /* wrong tokens of an address in a row: a person mistypes two or three */
+#define THROTTLE_TRY_MS          6000  /* until one of them comes back: 14400 guesses a day find no secret worth its
+                                        * name; a Prometheus with a wrong token, every 15 s, is not even slowed */
+#define THROTTLE_ENTRIES         64    /* addresses that are known to have failed; more have it easier, not harder */
+#define THROTTLE_SILENCE_MS      600000 /* between two lines of the log about one address */
+#define THROTTLE_LINE_MS         5000  /* between two lines of the log about any */
 #define TLS_CHAIN_MAX            16    /* certificates in a file; the longest chains in use have five */
 #define TLS_FILE_MAX             65536 /* bytes of such a file, or of a key */
 #define TLS_MESSAGE_MAX          16384 /* of a handshake; the longest a client needs has some 2 KiB */
@@ -61,7 +67,8 @@ struct http_limits {
         unsigned connections;
         unsigned secure_connections;
         unsigned per_address;
-        bool spare_loopback;   /* per_address leaves connections from this host alone */
+        bool spare_loopback;   /* per_address, and the slowing of wrong tokens, leave this host alone: all clients of
+                                * a reverse proxy come from there, and one of them must not lock out the others */
         uint32_t header_ms;
         uint32_t idle_ms;
         uint32_t body_ms;

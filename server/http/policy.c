@@ -126,9 +126,14 @@ struct tls_identity *policy_identity(const struct policy *p) {
         return p->identity;
 }
 
-enum http_role policy_role(const struct policy *p, const char *authorization) {
+bool policy_has_tokens(const struct policy *p) {
+        return p->tokens;
+}
+
+enum http_role policy_role(const struct policy *p, const char *authorization, bool *ret_known) {
         enum http_role role = auth_role(p->tokens, authorization);
 
+        *ret_known = role != HTTP_ROLE_NONE;
         if (role == HTTP_ROLE_NONE && !p->token_required)
                 return HTTP_ROLE_READ;
         return role;

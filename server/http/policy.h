@@ -17,8 +17,10 @@ static inline void policy_freep(struct policy **p) { policy_free(*p); }
 /* What TLS connections show; NULL: no TLS. Borrowed. */
 struct tls_identity *policy_identity(const struct policy *p);
 
-/* What a request may do: with open access everybody may read. */
-enum http_role policy_role(const struct policy *p, const char *authorization);
+bool policy_has_tokens(const struct policy *p);
+
+/* What a request may do: with open access everybody may read. ret_known: its token is one of ours. */
+enum http_role policy_role(const struct policy *p, const char *authorization, bool *ret_known);
 
 /* A Host header we answer to: a page of somebody else whose name was made to point here (DNS rebinding) has its
  * own name in it. */

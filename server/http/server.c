@@ -36,6 +36,7 @@ struct http_server {
         struct listeners *listeners;
         struct connections connections;
         struct long_answers long_answers;
+        struct throttle throttle;
         sd_event *event;
         struct engine plain, secure; /* secure: from the first policy with a certificate on */
         struct handshakes handshakes;
@@ -211,6 +212,10 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         (void) url;
         if (!c)
                 return MHD_NO;
+        a.access_rules = (struct access_rules) {
+                .policy = s->policy, .throttle = &s->throttle, .peer = &c->peer,
+                .slows = !(c->peer.loopback && s->limits.spare_loopback),
+        };
         if (!c->begun) {
                 c->begun = true;
                 connection_set_deadline(&s->connections, c, s->limits.body_ms);
@@ -377,7 +382,8 @@ unsigned http_server_connections(const struct http_server *s) {
 
 struct http_facts http_server_facts(const struct http_server *s) {
         return (struct http_facts) {
-                .secure_connections = s->connections.n_secure, .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
+                .secure_connections = s->connections.n_secure, .auth_failures = s->throttle.failures,
+                .auth_refusals = s->throttle.refusals, .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
                 .not_modified = s->not_modified, .cache_hits = s->cache.hits, .cache_misses = s->cache.misses,
         };
 }

@@ -86,6 +86,8 @@ unsigned http_server_connections(const struct http_server *s);
 struct http_facts {
         unsigned connections, long_answers;  /* open, being sent */
         unsigned secure_connections;         /* those over TLS */
+        uint64_t auth_failures;              /* requests with a token that is not known */
+        uint64_t auth_refusals;              /* those whose token was not looked at, after too many wrong ones */
         uint64_t answers, not_modified;      /* since the start; those of 304 among them */
         uint64_t cache_hits, cache_misses;   /* of answers that may be kept */
 };

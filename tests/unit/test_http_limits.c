@@ -227,6 +227,103 @@ static void test_stop_with_open_connections(void **state) {
         bench_stop(&bench);
 }
 
+/* ---- guessed tokens ---- */
+
+static int ask_from(const char *address, const char *request, struct client **ret) {
+        struct http_listen from = bench_tcp(address, 0), to = bench_tcp("127.0.0.1", bench.port);
+        struct client *c = client_connect_from(&bench, &from, &to);
+        int status;
+
+        client_send(c, request);
+        assert_true(client_response(c, false));
+        status = c->status;
+        if (ret)
+                *ret = c;
+        else
+                client_close(c);
+        return status;
+}
+
+#define GET_WITH(token) "GET /api/large HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\n\r\n"
+#define PAGE_WITH(token) "GET / HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\n\r\n"
+#define POST_WITH(token)                                                                                             \
+        "POST /api/act HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\nContent-Length: 2\r\n\r\n{}"
+
+static void start_with_tokens(char *path, bool spare_loopback) {
+        struct http_policy policy = { .token_required = true, .tokens_path = path };
+        struct http_limits limits = HTTP_LIMITS_DEFAULT;
+        struct http_options options = plain_options;
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, "read secret\n", 12), 12);
+        close(fd);
+        limits.spare_loopback = spare_loopback;
+        options.limits = &limits;
+        bench_start(&bench, &options);
+        assert_int_equal(http_server_set_policy(bench.server, &policy, bench.error), 0);
+}
+
+/* Guesses until they are not looked at any more; on a slow machine tries come back in between. */
+static unsigned guess(void) {
+        unsigned n = 0;
+
+        while (ask_from("127.0.0.2", GET_WITH("wrong"), NULL) == 401)
+                assert_true(++n < 1000);
+        return n;
+}
+
+static void test_guesses_are_slowed(void **state) {
+        char path[] = "/tmp/test-limits-XXXXXX";
+        unsigned failures = 1;
+        struct client *c;
+
+        (void) state;
+        log_set_level((enum log_level) 0);
+        start_with_tokens(path, false);
+        for (int i = 0; i < 2 * THROTTLE_TRIES; i++) {
+                assert_int_equal(ask_from("127.0.0.2", PAGE_WITH("wrong"), NULL), 200);
+                assert_int_equal(ask_from("127.0.0.2", GET_WITH("secret"), NULL), 200);
+                assert_int_equal(ask_from("127.0.0.2", GET("/api/large"), NULL), 401);
+        }
+        assert_int_equal(http_server_facts(bench.server).auth_failures, 0);
+        /* A request with a body is looked at before it and after it, and still one try. */
+        assert_int_equal(ask_from("127.0.0.2", POST_WITH("wrong"), NULL), 401);
+        assert_int_equal(http_server_facts(bench.server).auth_failures, 1);
+        failures += guess();
+        assert_true(failures >= THROTTLE_TRIES);
+        while (ask_from("127.0.0.2", GET_WITH("secret"), &c) == 200) {
+                client_close(c);
+                failures += guess();
+        }
+        assert_int_equal(c->status, 429);
+        assert_in_range(strtol(client_header(c, "Retry-After"), NULL, 10), 1, THROTTLE_TRY_MS / 1000);
+        client_close(c);
+        assert_int_equal(http_server_facts(bench.server).auth_failures, failures);
+        assert_true(http_server_facts(bench.server).auth_refusals >= 2);
+        assert_int_equal(ask_from("127.0.0.2", GET("/api/large"), NULL), 401);
+        assert_int_equal(ask_from("127.0.0.3", GET_WITH("secret"), NULL), 200);
+        bench_stop(&bench);
+        log_set_level(LOG_LEVEL_INFO);
+        unlink(path);
+}
+
+static void test_this_machine_is_only_counted(void **state) {
+        char path[] = "/tmp/test-limits-XXXXXX";
+
+        (void) state;
+        log_set_level((enum log_level) 0);
+        start_with_tokens(path, true);
+        for (int i = 0; i < 3 * THROTTLE_TRIES; i++)
+                assert_int_equal(ask_from("127.0.0.2", GET_WITH("wrong"), NULL), 401);
+        assert_int_equal(ask_from("127.0.0.2", GET_WITH("secret"), NULL), 200);
+        assert_int_equal(http_server_facts(bench.server).auth_failures, 3 * THROTTLE_TRIES);
+        assert_int_equal(http_server_facts(bench.server).auth_refusals, 0);
+        bench_stop(&bench);
+        log_set_level(LOG_LEVEL_INFO);
+        unlink(path);
+}
+
 /* No clients, nothing to do. */
 static void test_idle_server_sleeps(void **state) {
         (void) state;
@@ -245,6 +342,8 @@ int main(void) {
                 cmocka_unit_test(test_limit_per_address),
                 cmocka_unit_test_setup_teardown(test_out_of_descriptors, start, stop),
                 cmocka_unit_test(test_stop_with_open_connections),
+                cmocka_unit_test(test_guesses_are_slowed),
+                cmocka_unit_test(test_this_machine_is_only_counted),
                 cmocka_unit_test_setup_teardown(test_idle_server_sleeps, start, stop),
         };
 
