@@ -1,5 +1,5 @@
-/* Everything a client can drive has its limit here, each with its reason. limits.c shows them to people: a number that is
- * added here has a line there. */
+/* Everything a client can drive has its limit here, each with its reason. limits.c shows them to people: a number
+ * that is added here has a line there. */
 #pragma once
 
 #include <stdbool.h>

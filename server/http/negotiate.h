@@ -15,7 +15,8 @@ static inline struct codings codings_init(void) {
         return (struct codings) { -1, -1, -1 };
 }
 
-/* Takes in the value of an Accept-Encoding header; there may be several. What is no coding with a weight is left out. */
+/* Takes in the value of an Accept-Encoding header; there may be several. What is no coding with a weight is left
+ * out. */
 void codings_add(struct codings *c, const char *text);
 
 /* True when gzip is welcome and not less than the plain bytes are. */

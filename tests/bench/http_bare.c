@@ -1,5 +1,5 @@
-/* The least that libmicrohttpd costs in a loop like ours: it answers every request with the same bytes. Prints its port,
- * runs until its standard input ends. Usage: http_bare BYTES */
+/* The least that libmicrohttpd costs in a loop like ours: it answers every request with the same bytes. Prints its
+ * port, runs until its standard input ends. Usage: http_bare BYTES */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>

@@ -113,7 +113,8 @@ static const char *one_of(const char *const *words, size_t n) {
 /* Around now for the most part: there the answers change. Tenths of a second behind the point are another tick. */
 static void make_question(char *target, size_t size) {
         const char *meter = ONE_OF("main", "three");
-        int64_t now_s = now_tick() / TICKS_PER_S, from = now_s - 1 - random_below(420), to = now_s + 6 - random_below(60);
+        int64_t now_s = now_tick() / TICKS_PER_S, from = now_s - 1 - random_below(420);
+        int64_t to = now_s + 6 - random_below(60);
 
         if (to <= from)
                 to = from + 1;
@@ -127,10 +128,10 @@ static void make_question(char *target, size_t size) {
                          1 + random_below(50));
                 break;
         default:
-                snprintf(target, size, "/api/v1/meters/%s/history?from=%lld.%u&to=%lld.%u&step=%s&series=%s%s&limit=11000",
-                         meter, (long long) from, random_below(10), (long long) to, random_below(10),
-                         ONE_OF("raw", "100ms", "1s", "7s", "1min", "5min"), ONE_OF("power_w", "energy_import_kwh,power_w"),
-                         ONE_OF("", "&format=csv", "&format=ndjson"));
+                snprintf(target, size, "/api/v1/meters/%s/history?from=%lld.%u&to=%lld.%u&step=%s&series=%s%s"
+                         "&limit=11000", meter, (long long) from, random_below(10), (long long) to, random_below(10),
+                         ONE_OF("raw", "100ms", "1s", "7s", "1min", "5min"),
+                         ONE_OF("power_w", "energy_import_kwh,power_w"), ONE_OF("", "&format=csv", "&format=ndjson"));
         }
 }
 
