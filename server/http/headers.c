@@ -10,25 +10,29 @@ static void take(const char **first, unsigned *n, const char *value) {
                 *first = value ? value : "";
 }
 
+/* What a character spoils. */
+enum { IN_NAME = 1, IN_VALUE = 2 };
+
+static const uint8_t spoils[256] = {
+        [0 ... 8] = IN_NAME | IN_VALUE, ['\t'] = IN_NAME, [10 ... 31] = IN_NAME | IN_VALUE, [' '] = IN_NAME,
+        ['"'] = IN_NAME, ['('] = IN_NAME, [')'] = IN_NAME, [','] = IN_NAME, ['/'] = IN_NAME, [':'] = IN_NAME,
+        [';'] = IN_NAME, ['<'] = IN_NAME, ['='] = IN_NAME, ['>'] = IN_NAME, ['?'] = IN_NAME, ['@'] = IN_NAME,
+        ['['] = IN_NAME, ['\\'] = IN_NAME, [']'] = IN_NAME, ['{'] = IN_NAME, ['}'] = IN_NAME,
+        [127] = IN_NAME | IN_VALUE, [128 ... 255] = IN_NAME,
+};
+
+static uint8_t look_at(const char *text, size_t size) {
+        uint8_t found = 0;
+
+        for (size_t i = 0; i < size; i++)
+                found |= spoils[(unsigned char) text[i]];
+        return found;
+}
+
 /* The library takes "Content-Length " for a name of its own, with a space that a proxy may have overlooked, and puts
  * the line ends of folded lines into names and values. */
-static bool is_well_formed(const char *name, size_t size, const char *value, size_t value_size) {
-        static const bool is_no_token[128] = {
-                ['"'] = true, ['('] = true, [')'] = true, [','] = true, ['/'] = true, [':'] = true, [';'] = true,
-                ['<'] = true, ['='] = true, ['>'] = true, ['?'] = true, ['@'] = true, ['['] = true, ['\\'] = true,
-                [']'] = true, ['{'] = true, ['}'] = true, [0x7f] = true,
-        };
-
-        for (size_t i = 0; i < size; i++) {
-                unsigned char c = (unsigned char) name[i];
-
-                if (c <= ' ' || c >= 0x80 || is_no_token[c])
-                        return false;
-        }
-        for (size_t i = 0; value && i < value_size; i++)
-                if (((unsigned char) value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
-                        return false;
-        return size > 0;
+static bool is_malformed(const char *name, size_t size, const char *value, size_t value_size) {
+        return size == 0 || (look_at(name, size) & IN_NAME) || (value && (look_at(value, value_size) & IN_VALUE));
 }
 
 /* By length first: most headers of a browser are none of these. */
@@ -37,7 +41,7 @@ static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char 
         struct request_headers *h = userdata;
 
         (void) kind;
-        h->malformed |= !is_well_formed(name, size, value, value_size);
+        h->malformed |= is_malformed(name, size, value, value_size);
         if (IS(name, size, "Host"))
                 take(&h->host, &h->n_host, value);
         else if (IS(name, size, "Accept-Encoding"))
