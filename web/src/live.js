@@ -9,6 +9,7 @@ const POLL_MS = 2000;
 const SYNC_MS = 10000;      /* of the full list, beside a stream */
 const STATE_DELAY_MS = 50;  /* states of several meters change together */
 const RETRY_MS = 1500;
+const RESUME_MS = 600000;   /* away for longer: what was missed is for the history, not to be played through */
 const STREAM_AGAIN_MS = 60000;  /* after a refusal: it may have been the limit of connections */
 
 export const gateway = createStore({
@@ -28,7 +29,7 @@ let syncTimer = 0;
 let clockOffsetMs = 0;   /* the gateway's clock less ours */
 
 function reached(patch) {
-  gateway.set({ phase: "live", error: null, refusedToken: false, ...patch });
+  gateway.set({ phase: "live", error: null, heardMs: Date.now(), refusedToken: false, ...patch });
 }
 
 async function askService(signal) {
@@ -114,6 +115,7 @@ async function connect(position, signal) {
 async function run(signal) {
   const position = { id: null };
   while (!signal.aborted) {
+    if (Date.now() - (gateway.get().heardMs ?? 0) > RESUME_MS) position.id = null;
     try {
       await connect(position, signal);
     } catch (error) {

@@ -1,7 +1,7 @@
 /* Server-sent events out of pieces of text: EventSource cannot send a token, so the stream is read by fetch. */
 const LINE = /\r\n|\r|\n/;
 
-/* A comment gives an event of type "" so that its reader sees that the connection is alive. */
+/* Events with data; and one of type "" for an id that comes alone, which is a place to resume from all the same. */
 export function createParser(onEvent) {
   let rest = "";
   let event = { type: "message", id: undefined, data: [] };
@@ -15,10 +15,9 @@ export function createParser(onEvent) {
   function line(text) {
     if (text === "") {
       if (event.data.length > 0) onEvent({ type: event.type, id: event.id, data: event.data.join("\n") });
+      else if (event.id !== undefined) onEvent({ type: "", id: event.id, data: "" });
       event = { type: "message", id: undefined, data: [] };
-    } else if (text.startsWith(":")) {
-      onEvent({ type: "", id: undefined, data: "" });
-    } else {
+    } else if (!text.startsWith(":")) {
       const colon = text.indexOf(":");
       if (colon < 0) field(text, "");
       else field(text.slice(0, colon), text.slice(colon + 1).replace(/^ /, ""));

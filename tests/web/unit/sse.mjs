@@ -12,7 +12,6 @@ function parse(...pieces) {
 const STREAM = "event: state\ndata: {\"a\":1}\n\n: alive\n\nid: 7\r\nevent: sample\r\ndata: one\r\ndata:two\r\n\r\nid\ndata\n\n";
 const EVENTS = [
   { type: "state", id: undefined, data: "{\"a\":1}" },
-  { type: "", id: undefined, data: "" },
   { type: "sample", id: "7", data: "one\ntwo" },
   { type: "message", id: "", data: "" },
 ];
@@ -28,7 +27,11 @@ test("the same however the stream is cut", () => {
 });
 
 test("an event without data, or without its end, is none", () => {
-  assert.deepEqual(parse("event: state\n\nid: 3\ndata: x\n"), []);
+  assert.deepEqual(parse("event: state\n\n: alive\n\nid: 3\ndata: x\n"), []);
+});
+
+test("an id that comes alone is a place to resume from", () => {
+  assert.deepEqual(parse("id: 5\n\n"), [{ type: "", id: "5", data: "" }]);
 });
 
 test("an unknown field changes nothing", () => {

@@ -101,8 +101,7 @@ function columnsOf(data, looks) {
 }
 
 /* Made anew when its shape changes; else it only gets other data. */
-function useChart(box, data, range, zone, quantities, actions) {
-  const chart = useRef(null);
+function useChart(chart, box, data, range, zone, quantities, actions) {
   const shape = useRef("");
   const [theme, again] = useState(0);
   useEffect(() => watchTheme(() => again((n) => n + 1)), []);
@@ -129,20 +128,20 @@ function useChart(box, data, range, zone, quantities, actions) {
   }, [data, theme, zone, currentLanguage()]);
   useEffect(() => { chart.current?.setRange([range.from, range.to]); }, [range.from, range.to]);
   useEffect(() => () => { chart.current?.destroy(); chart.current = null; }, []);
-  return chart;
 }
 
 function useWidth(box, chart) {
   const [width, setWidth] = useState(0);
   useEffect(() => {
+    const element = box.current;
     const measure = () => {
-      const size = { width: box.current.clientWidth, height: box.current.clientHeight };
+      const size = { width: element.clientWidth, height: element.clientHeight };
       if (size.width === 0) return;
       chart.current?.setSize(size);
       setWidth(Math.round(size.width / 100) * 100); /* no new question for every pixel */
     };
     const observer = new ResizeObserver(measure);
-    observer.observe(box.current);
+    observer.observe(element);
     measure();
     return () => observer.disconnect();
   }, []);
@@ -158,7 +157,7 @@ function SeriesRow({ series, i, curve, index, quantities, name, onRemove, zone }
   const extreme = (e) => (e ? <span title={formatMoment(e.ms, zone ?? undefined)}>{withUnit(e.value, unit)}</span> : DASH);
   return (
     <tr>
-      <th scope="row"><span class="swatch" data-curve={(i % COLORS) + 1} />{name}</th>
+      <th scope="row"><span class="swatch" style={{ background: `var(--curve-${(i % COLORS) + 1})` }} />{name}</th>
       <td class="number now">{at ? withUnit(at.mean ?? null, unit) : DASH}
         {at && typeof at.low === "number" && <span class="quiet band">{`${withUnit(at.low, unit)} \u2026 ${withUnit(at.high, unit)}`}</span>}
       </td>
@@ -179,7 +178,7 @@ function Legend({ series, data, index, quantities, meters, view, zone }) {
   const name = ({ meter, key }) => `${meters.length > 1 ? `${meters.find((m) => m.id === meter)?.name ?? meter}: ` : ""}${seriesLabel(key, quantities)}`;
   const remove = (s) => () => go("history", { ...view, series: formatSeries(series.filter((o) => o !== s)) });
   return (
-    <div class="scroll">
+    <div class="scroll" role="group" aria-label={t("series")} tabIndex={0}>
       <table class="legend">
         <thead><tr>
           <th scope="col">{t("series")}</th>
@@ -281,10 +280,10 @@ export function History({ view }) {
   actions.current.onZoom = show;
   actions.current.onCursor = setIndex;
   const stable = useRef({ onZoom: (from, to) => actions.current.onZoom(from, to), onCursor: (i) => actions.current.onCursor(i) });
-  const chartRef = useRef(null);
-  const width = useWidth(box, chartRef);
+  const chart = useRef(null);
+  const width = useWidth(box, chart);
   const { data, error, busy } = useHistory(service ? series : [], range, width, quantities);
-  chartRef.current = useChart(box, data, range, zone, quantities, stable).current;
+  useChart(chart, box, data, range, zone, quantities, stable);
   const valid = data !== null && index !== null && index < data.times.length ? index : null;
   return (
     <>
@@ -297,7 +296,7 @@ export function History({ view }) {
       <Failure error={error} />
       <div class="card chart-card">
         <div class="chart" ref={box} tabIndex={0} role="group" aria-label={t("history.chart")} aria-busy={busy}
-          onKeyDown={keyHandler(chartRef, data, valid, move)} />
+          onKeyDown={keyHandler(chart, data, valid, move)} />
         {data && data.curves.every((c) => c.mean.every((v) => typeof v !== "number")) && <p class="empty quiet">{t("history.nothing")}</p>}
         <Legend series={series} data={data} index={valid} quantities={quantities} meters={meters} view={view} zone={zone} />
       </div>

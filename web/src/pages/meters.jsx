@@ -218,7 +218,7 @@ function Frames({ meter }) {
   return (
     <>
       <div class="row">
-        <Download path={meterPath(meter.id, "/frames?format=capture")} name={`${meter.id}.capture`} label={t("frames.save")} />
+        <Download path={meterPath(meter.id, "/frames?format=capture")} name={`${meter.id}.hex`} label={t("frames.save")} />
         <p class="quiet">{t("frames.help")}</p>
       </div>
       <Table label={t("frames.title")} empty={t("frames.none")}
@@ -236,7 +236,7 @@ function Console({ log: lines }) {
   if (!lines) return null;
   return (
     <Fold title={t("console.title", { count: formatNumber(lines.total) })}>
-      <pre class="console" tabIndex={0} role="region" lang="en" aria-label={t("console")}>
+      <pre class="console" tabIndex={0} role="group" lang="en" aria-label={t("console")}>
         {lines.lines.map((l) => `${l.at_ms === null ? "" : `${formatTime(l.at_ms, { timeStyle: "medium" })}  `}${l.text}`).join("\n") || t("console.none")}
       </pre>
     </Fold>

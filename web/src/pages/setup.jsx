@@ -15,7 +15,7 @@ function Block({ id, title, help, text, error, children }) {
       <p>{help}</p>
       {children}
       <Failure error={error} />
-      {text && <pre tabIndex={0} role="region" aria-labelledby={id}>{text}</pre>}
+      {text && <pre tabIndex={0} role="group" aria-labelledby={id}>{text}</pre>}
     </section>
   );
 }

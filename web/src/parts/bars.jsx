@@ -12,9 +12,10 @@ const TICK_SPACE = 40;  /* px that the label of a bar takes */
 function useSize(box) {
   const [width, setWidth] = useState(0);
   useEffect(() => {
-    const observer = new ResizeObserver(() => setWidth(box.current.clientWidth));
-    observer.observe(box.current);
-    setWidth(box.current.clientWidth);
+    const element = box.current;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    setWidth(element.clientWidth);
     return () => observer.disconnect();
   }, []);
   return { width: Math.max(width, 200), height: width < 500 ? 240 : 340 };

@@ -125,7 +125,7 @@ export function CopyButton({ text, label, icon = "copy" }) {
 export function Table({ label, columns, rows, empty }) {
   if (rows.length === 0) return <p class="quiet">{empty ?? DASH}</p>;
   return (
-    <div class="scroll" role="region" aria-label={label} tabIndex={0}>
+    <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead><tr>{columns.map(([text, kind], i) => <th key={i} scope="col" class={kind}>{text}</th>)}</tr></thead>
         <tbody>
