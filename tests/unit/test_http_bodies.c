@@ -309,7 +309,8 @@ static void test_slow_body(void **state) {
         c = client_tcp(&bench);
         client_send(c, POST(4096));
         for (unsigned i = 0; !c->closed; i++) {
-                client_send_n(c, "x", 1);
+                if (i < 4000)   /* never the whole body, however quick the machine */
+                        client_send_n(c, "x", 1);
                 assert_true(sd_event_run(bench.event, 2000) >= 0);
                 assert_true(i < 100000);
         }
