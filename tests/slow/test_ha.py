@@ -92,14 +92,14 @@ def test_every_entity_is_right(home, house):
     assert set(entities) == set(wanted)
     assert len(wanted) == len(re.findall(r"^ +unique_id: ", text, re.MULTILINE)) > 25
     assert {key.rpartition(".")[0] for _, key in wanted.values()} == {"", "l1", "l2", "l3"}
+    assert {key.rpartition(".")[2] for _, key in wanted.values()} == set(unit_of), "a quantity that nobody has"
     states = ha.sensors()
     assert len(states) == len(wanted)
     for unique_id, (_, key) in wanted.items():
         attributes, quantity = states[entities[unique_id]]["attributes"], key.rpartition(".")[2]
         device_class = attributes["device_class"]
         assert attributes["state_class"] == STATE_CLASSES.get(device_class, "measurement"), unique_id
-        assert attributes.get("unit_of_measurement") == {"ratio": None, "°C": "°C"}.get(
-            unit_of[quantity], unit_of[quantity]), unique_id
+        assert attributes.get("unit_of_measurement") == unit_of[quantity], unique_id
         assert quantity.startswith(device_class) or device_class == "energy" and "energy" in quantity, unique_id
     assert ha.complaints() == []
 
