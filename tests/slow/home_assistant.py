@@ -34,6 +34,10 @@ START_TIMEOUT = 180
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (\w+) \(([^)]*)\) \[([^]]*)\] (.*)$")
 
+# Of the Python that it runs on, and of libraries and CPU features that would make it faster.
+ITS_OWN_LOGGERS = ("aiohttp_fast_zlib",)
+ITS_OWN_WORDS = re.compile("running Python version|will be sub-optimal")
+
 
 class Unavailable(Exception):
     """Why Home Assistant cannot be here."""
@@ -215,9 +219,6 @@ class HomeAssistant:
     def states(self):
         return {s["entity_id"]: s for s in self.get("/api/states")}
 
-    def sensors(self):
-        return {id: s for id, s in self.states().items() if id.startswith("sensor.")}
-
     def state(self, entity):
         return self.get("/api/states/" + entity)["state"]
 
@@ -231,9 +232,9 @@ class HomeAssistant:
         return path.read_text(errors="replace") if path.exists() else (self.folder / "output").read_text()
 
     def complaints(self):
-        """Warnings and errors, without what it says of the Python that it runs on."""
-        return [line for line in self.log().splitlines() if (m := LINE.match(line)) and m[1] != "INFO"
-                and m[1] != "DEBUG" and "running Python version" not in m[4]]
+        """Warnings and errors, without what it says of the machine that it runs on."""
+        return [line for line in self.log().splitlines() if (m := LINE.match(line))
+                and m[1] not in ("INFO", "DEBUG") and m[3] not in ITS_OWN_LOGGERS and not ITS_OWN_WORDS.search(m[4])]
 
     def database(self, query, *values):
         path = self.folder / "home-assistant_v2.db"

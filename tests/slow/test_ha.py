@@ -93,8 +93,7 @@ def test_every_entity_is_right(home, house):
     assert len(wanted) == len(re.findall(r"^ +unique_id: ", text, re.MULTILINE)) > 25
     assert {key.rpartition(".")[0] for _, key in wanted.values()} == {"", "l1", "l2", "l3"}
     assert {key.rpartition(".")[2] for _, key in wanted.values()} == set(unit_of), "a quantity that nobody has"
-    states = ha.sensors()
-    assert len(states) == len(wanted)
+    states = ha.states()
     for unique_id, (_, key) in wanted.items():
         attributes, quantity = states[entities[unique_id]]["attributes"], key.rpartition(".")[2]
         device_class = attributes["device_class"]
@@ -146,11 +145,11 @@ def test_it_starts_before_the_gateway(home, house):
     text = package(house)
     house.stop()
     ha = home(text)
-    assert ha.sensors() == {} and ha.complaints() != []
+    assert ha.entities() == {} and ha.complaints() != []
     assert all("rest" in line for line in ha.complaints())
     again = restarted(house)
     try:
-        wait_until(lambda: len(ha.sensors()) == len(series_of(again)), interval=0.5, timeout=180)
+        wait_until(lambda: len(ha.entities()) == len(series_of(again)), interval=0.5, timeout=180)
         wait_for_agreement(ha, again)
     finally:
         again.stop()
