@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "api/app.h"
+#include "api/live.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,6 +22,7 @@
 #include "http/server.h"
 #include "meters/fleet.h"
 
+#define DESCRIPTORS 2048   /* all connections, and what the rest needs */
 #define DEFAULT_CONFIG "/etc/metergate/metergate.yaml"
 #define DEFAULT_STATE "/var/lib/metergate"
 
@@ -30,6 +33,7 @@ struct gateway {
         struct events *events;
         struct history_loop *history_loop;
         struct fleet *fleet;
+        struct live *live;
         struct http_server *http;
         struct app app;
         char *system_timezone;       /* TZ as it was at start; NULL: it was not set */
@@ -125,6 +129,19 @@ static void notify_status(void *userdata) {
                 (void) sd_notifyf(false, "STATUS=%u of %u meters online", online, n);
 }
 
+static void on_meters_changed(void *userdata) {
+        struct gateway *g = userdata;
+
+        notify_status(g);
+        live_meters_changed(g->live);
+}
+
+static void on_news(void *userdata) {
+        struct gateway *g = userdata;
+
+        http_server_wake_streams(g->http);
+}
+
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         (void) info, (void) userdata;
         return sd_event_exit(sd_event_source_get_event(source), 0);
@@ -215,11 +232,22 @@ static int start_history(struct gateway *g, sd_event *event) {
         return history_loop_new(event, g->history, g->events, on_history_ready, g, &g->history_loop);
 }
 
+/* What a process may open at first is meant for programs that use select(). */
+static void raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS)
+                return;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* ---- the whole ---- */
 
 static int start_parts(struct gateway *g, sd_event *event) {
         int r;
 
+        raise_descriptor_limit();
         log_warnings(g->config);
         set_timezone(g, g->config);
         r = watch_signals(g, event);
@@ -231,11 +259,15 @@ static int start_parts(struct gateway *g, sd_event *event) {
         r = fleet_new(event, g->history, g->events, g->config_path ? state_directory() : NULL, &g->fleet);
         if (r < 0)
                 return r;
-        fleet_on_change(g->fleet, notify_status, g);
         g->app = (struct app) { .config = g->config, .fleet = g->fleet, .history = g->history,
                                 .events = g->events, .started_ms = clock_now_ms() };
         if (getrandom(&g->app.run, sizeof g->app.run, 0) < 0)
                 g->app.run = g->app.started_ms;
+        r = live_new(event, &g->app, on_news, g, &g->live);
+        if (r < 0)
+                return r;
+        g->app.live = g->live;
+        fleet_on_change(g->fleet, on_meters_changed, g);
         r = start_http(g, event);
         if (r < 0)
                 return r;
@@ -282,6 +314,7 @@ struct gateway *gateway_free(struct gateway *g) {
                 return NULL;
         http_server_free(g->http);
         fleet_free(g->fleet);
+        live_free(g->live);
         history_loop_free(g->history_loop);
         if (g->events)
                 put_event(g, EVENT_STOPPED);

@@ -11,12 +11,14 @@
 #include "meters/fleet.h"
 
 struct http_server;
+struct live;
 
 struct app {
         const struct config *config;      /* borrowed; swapped on reload */
         const struct fleet *fleet;        /* borrowed */
         struct history *history;          /* borrowed; NULL: none */
         struct events *events;            /* borrowed; NULL: none */
+        struct live *live;                /* borrowed; NULL: no streams */
         const struct http_server *http;   /* borrowed; NULL in tests */
         uint64_t started_ms;              /* clock_now_ms at start */
         uint64_t run;                     /* a random number of this run of the program */

@@ -21,6 +21,7 @@ int api_home_assistant(void *userdata, const struct request *request, struct rep
 int api_history(void *userdata, const struct request *request, struct reply *reply);
 int api_energy(void *userdata, const struct request *request, struct reply *reply);
 int api_samples(void *userdata, const struct request *request, struct reply *reply);
+int api_stream(void *userdata, const struct request *request, struct reply *reply);
 int api_events(void *userdata, const struct request *request, struct reply *reply);
 
 /* What they take. */
@@ -31,3 +32,4 @@ extern const struct parameter api_frames_parameters[];
 extern const struct parameter api_history_parameters[];
 extern const struct parameter api_home_assistant_parameters[];
 extern const struct parameter api_samples_parameters[];
+extern const struct parameter api_stream_parameters[];

@@ -143,6 +143,17 @@ const struct route api_routes[] = {
                 .answers = ANSWERS(JSON("Samples", "A page."), NO_HISTORY),
         },
         {
+                .method = "GET", .pattern = "/api/v1/stream", .handler = api_stream,
+                .parameters = api_stream_parameters,
+                .name = "getStream", .tag = "History", .summary = "What is measured, as it comes",
+                .description = "Server-sent events: event state tells a meter's state, first and when it changes; event "
+                               "sample a row as listSamples gives it, with its cursor as id; event gap what is missing "
+                               "after the client's cursor; a comment comes every 15 s when nothing else does. The header "
+                               "Last-Event-ID, or after, goes on behind a cursor.",
+                .answers = ANSWERS({ 200, "text/event-stream", NULL, "Events without an end." },
+                                   PROBLEM(503, "Too many streams are open, or there is no history.")),
+        },
+        {
                 .method = "GET", .pattern = "/api/v1/events", .handler = api_events, .parameters = api_events_parameters,
                 .name = "listEvents", .tag = "History", .summary = "What happened to the meters, page by page",
                 .description = "Changes of state, readings that were not believed, registers that began anew.",

@@ -2,18 +2,18 @@
 #include "api/handlers.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/export.h"
+#include "api/sample_text.h"
 #include "api/tag.h"
 #include "api/view.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/hash.h"
 #include "history/query.h"
 
 struct page {
+        const struct app *app;
         struct samples *samples;
         struct json_writer json;
         uint64_t left;               /* rows that may still be given */
@@ -30,33 +30,9 @@ static void free_page(void *state) {
         free(p);
 }
 
-/* Flat, like /now: what this report brought. */
-static void put_sample(struct json_writer *w, const struct sample *s) {
-        char text[CLOCK_RFC3339_MAX];
-
-        json_object_begin(w, NULL);
-        snprintf(text, sizeof text, "%llu", (unsigned long long) s->number);
-        json_put_string(w, "cursor", text);
-        json_put_string(w, "meter", s->schema->meter);
-        clock_format_rfc3339(s->tick * TICK_MS, text);
-        json_put_string(w, "at", text);
-        json_put_int(w, "at_ms", s->tick * TICK_MS);
-        for (unsigned i = 0; i < s->schema->n_columns; i++) {
-                const struct schema_column *c = &s->schema->columns[i];
-
-                if (s->row.mask >> i & 1)
-                        json_put_decimal(w, c->key, c->kind == COLUMN_COUNTER ? s->row.totals[i] : s->row.values[i],
-                                         c->decimals);
-        }
-        json_object_end(w);
-}
-
 static void put_end(struct page *p) {
-        char text[24];
-
         json_array_end(&p->json);
-        snprintf(text, sizeof text, "%llu", (unsigned long long) p->next);
-        json_put_string(&p->json, "next", text);
+        sample_put_cursor(&p->json, "next", p->next);
         json_put_uint(&p->json, "lost", p->lost);
         json_put_bool(&p->json, "restarted", p->foreign);
         json_object_end(&p->json);
@@ -84,7 +60,8 @@ static int produce(void *state, struct buffer *out) {
                 p->left--;
                 p->next = p->sample.number;
                 p->lost += p->sample.lost;
-                put_sample(&p->json, &p->sample);
+                sample_show(p->app, &p->sample);
+                sample_put(&p->json, &p->sample, UINT64_MAX);
         }
         if (p->left > 0)
                 return 1;
@@ -111,6 +88,7 @@ int api_samples(void *userdata, const struct request *request, struct reply *rep
         p = calloc(1, sizeof *p);
         if (!p)
                 return -ENOMEM;
+        p->app = app;
         p->left = (uint64_t) request_number(request, "limit");
         /* A number that was never given here is of a history that is gone: all of this one is new to its reader. */
         p->foreign = (uint64_t) after >= samples_end(app->history);

@@ -18,6 +18,7 @@ static const struct {
         { "diagnostics", "/api/v1/diagnostics" },
         { "samples", "/api/v1/samples" },
         { "events", "/api/v1/events" },
+        { "stream", "/api/v1/stream" },
         { "home_assistant", "/api/v1/home-assistant.yaml" },
         { "metrics", "/metrics" },
         { "health", "/healthz" },

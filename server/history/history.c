@@ -182,6 +182,11 @@ void history_append(struct history *h, unsigned meter, uint64_t boot_ms, const s
                 waiting_row(h, meter, boot_ms, row);
 }
 
+void history_on_row(struct history *h, history_row_fn fn, void *userdata) {
+        h->on_row = fn;
+        h->on_row_userdata = userdata;
+}
+
 int history_append_at(struct history *h, unsigned meter, int64_t tick, const struct history_row *row) {
         if (!history_is_ready(h))
                 return -EAGAIN;
@@ -369,6 +374,10 @@ const struct schema *history_schema(const struct history *h, const char *meter, 
                 above = found ? found->serial + 1 : 0;
         } while (found && i-- > 0);
         return found;
+}
+
+const struct schema *history_slot_schema(const struct history *h, unsigned slot) {
+        return schema_at(h, slot);
 }
 
 static bool is_first_of_meter(const struct history *h, unsigned slot) {

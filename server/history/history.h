@@ -58,6 +58,11 @@ int history_define(struct history *h, const struct schema *schema, unsigned *ret
  * a second one in the same tick moves to the next. */
 void history_append(struct history *h, unsigned meter, uint64_t boot_ms, const struct history_row *row);
 
+/* fn is called with every row as soon as it has its number; it must not call the history. */
+typedef void (*history_row_fn)(void *userdata, uint64_t number, int64_t tick, unsigned slot,
+                               const struct history_row *row);
+void history_on_row(struct history *h, history_row_fn fn, void *userdata);
+
 /* A row with a given time, for import. -EEXIST: not newer than the meter's newest row; -ERANGE: a value beyond
  * HISTORY_VALUE_MAX or a time out of range (years 1970 to 2105); -EAGAIN: not ready yet; -EROFS: read only;
  * -ENOSPC: no slot for its schema is free; -errno of the store. */
@@ -101,6 +106,9 @@ const struct schema *history_schema(const struct history *h, const char *meter, 
 /* The very first total that was ever stored of a counter: it stays known when the ring has gone round. False: none was. */
 bool history_first_total(const struct history *h, const char *meter, const char *key, int64_t *ret_total,
                          unsigned *ret_decimals);
+/* The schema in a slot that a row or a chunk names, NULL when there is none. A slot may be given to another schema once
+ * none of its rows is left: the serial tells. */
+const struct schema *history_slot_schema(const struct history *h, unsigned slot);
 /* Ids of all meters that have rows or had; NULL past the last. */
 const char *history_meter_id(const struct history *h, unsigned i);
 

@@ -299,5 +299,7 @@ struct history {
         uint64_t safe_number;
 
         uint64_t next_number, generation, n_rows, n_values, n_dropped;
+        history_row_fn on_row;          /* NULL: nobody wants to know */
+        void *on_row_userdata;
         uint8_t scratch_page[PAGE_BYTES];
 };

@@ -97,6 +97,8 @@ void keep_row(struct history *h, unsigned slot, int64_t tick, uint8_t flags, con
         open_page_add(&h->open, slot, schema, tick, flags, row);
         h->next_number++;
         count_row(h, tick, row);
+        if (h->on_row)
+                h->on_row(h->on_row_userdata, h->next_number - 1, tick, slot, row);
         live = live_get(h, slot);
         if (live)
                 live_row(h, live, h->rings[TIER_RAW].end, tick, row);

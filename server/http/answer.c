@@ -14,7 +14,8 @@
 static struct response_context context_of(const struct answer *a) {
         return (struct response_context) {
                 .mhd = a->mhd, .policy = a->policy, .headers = &a->connection->headers, .gzip = a->gzip,
-                .long_answers = a->long_answers, .method = a->method, .must_close = a->must_close,
+                .long_answers = a->long_answers, .streams = a->streams, .connection = a->connection, .method = a->method,
+                .must_close = a->must_close,
         };
 }
 
@@ -36,6 +37,15 @@ static enum response_form choose_form(const struct answer *a, const struct reply
                response_can_gzip(reply) ? RESPONSE_GZIP : RESPONSE_PLAIN;
 }
 
+static void check_room(const struct answer *a, struct reply *reply) {
+        if (reply->is_stream && a->streams->n >= a->n_streams_max)
+                reply_problem(reply, 503, NULL, "%u streams are open already; try again in %d s", a->n_streams_max,
+                              HTTP_RETRY_AFTER_S);
+        else if (!reply->is_stream && a->long_answers->n >= HTTP_LONG_ANSWERS_MAX)
+                reply_problem(reply, 503, NULL, "%d long answers are being sent already; try again in %d s",
+                              HTTP_LONG_ANSWERS_MAX, HTTP_RETRY_AFTER_S);
+}
+
 static enum MHD_Result send_reply(struct answer *a, struct reply *reply) {
         struct response_context x = context_of(a);
         struct MHD_Response *response;
@@ -44,9 +54,9 @@ static enum MHD_Result send_reply(struct answer *a, struct reply *reply) {
 
         response_complete(&x, reply);
         unchanged = is_unchanged(a, reply);
-        if (!unchanged && reply->produce && a->long_answers->n >= HTTP_LONG_ANSWERS_MAX)
-                reply_problem(reply, 503, NULL, "%d long answers are being sent already; try again in %d s",
-                              HTTP_LONG_ANSWERS_MAX, HTTP_RETRY_AFTER_S);
+        if (!unchanged && reply->produce)
+                check_room(a, reply);
+        a->is_stream = reply->produce && reply->is_stream;
         if (unchanged && reply->produce)
                 response = response_make_unchanged(&x, reply, choose_form(a, reply));
         else
@@ -199,6 +209,7 @@ static struct request request_of(const struct answer *a) {
                 .host = h->host ? h->host : "",
                 .scheme = a->connection->handshake ? "https" : "http",
                 .role = a->connection->access.role,
+                .last_event_id = h->last_event_id ? h->last_event_id : "",
                 .has_body = has_body(a),
                 .has_length = h->content_length,
                 .content_type = h->content_type ? h->content_type : "",

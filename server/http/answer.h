@@ -11,6 +11,7 @@
 #include "http/long_answer.h"
 #include "http/policy.h"
 #include "http/route.h"
+#include "http/stream.h"
 
 struct answer {
         struct MHD_Connection *mhd;
@@ -18,6 +19,8 @@ struct answer {
         const struct http_options *options;
         const struct policy *policy;
         struct long_answers *long_answers;
+        struct streams *streams;
+        unsigned n_streams_max;
         struct cache *cache;
         struct gzip *gzip;
         struct access_rules access_rules;
@@ -28,6 +31,7 @@ struct answer {
         bool must_close;        /* where the next request begins cannot be known */
         unsigned status;        /* 0 until an answer is on its way */
         bool takes_body;        /* answer_check: what comes next is to be collected in connection->body */
+        bool is_stream;         /* which has no end */
 };
 
 /* Before the body: refuses what cannot be framed, and bodies where none is taken or nobody may send one, so that

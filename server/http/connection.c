@@ -53,6 +53,10 @@ void connection_set_deadline(struct connections *set, struct connection *c, uint
                 arm(set, c->deadline_ms);
 }
 
+void connection_clear_deadline(struct connection *c) {
+        c->deadline_ms = 0;
+}
+
 int connections_init(struct connections *set, sd_event *event) {
         int r;
 
@@ -102,6 +106,7 @@ struct connection *connection_free(struct connections *set, struct connection *c
                 c->next->link = c->link;
         set->n--;
         buffer_free(&c->body);
+        free(c->target);
         free(c);
         return NULL;
 }

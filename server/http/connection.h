@@ -29,7 +29,7 @@ struct connection {
         struct buffer body;               /* of this request, as far as it has come */
         struct request_headers headers;   /* of that request */
         struct access access;             /* what its token allows */
-        char target[HTTP_TARGET_MAX];     /* of the request being served, as sent */
+        char *target;                     /* of the request being served, as sent; owned; NULL between requests */
 };
 
 struct connections {
@@ -53,5 +53,8 @@ struct connection *connection_free(struct connections *set, struct connection *c
 
 /* Cuts the connection after delay_ms unless another deadline replaces this one. */
 void connection_set_deadline(struct connections *set, struct connection *c, uint32_t delay_ms);
+
+/* It may take as long as it likes. */
+void connection_clear_deadline(struct connection *c);
 
 unsigned connections_of_peer(const struct connections *set, const struct peer_key *peer);

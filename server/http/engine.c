@@ -46,7 +46,8 @@ void engine_run(struct engine *e) {
         e->running = false;
         if (e->calls->ran)
                 e->calls->ran(e->userdata);
-        if (r >= 0)
+        /* What still has to leave when the loop has ended needs no timer, and could not have one. */
+        if (r >= 0 && sd_event_get_state(sd_event_source_get_event(e->timer)) != SD_EVENT_FINISHED)
                 r = arm_timer(e);
         if (r < 0)
                 log_error("http: the server's loop: %s", strerror(-r));

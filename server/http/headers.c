@@ -58,6 +58,8 @@ static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char 
                 h->content_type = value;
         else if (IS(name, size, "Content-Encoding") && !h->content_encoding)
                 h->content_encoding = value;
+        else if (IS(name, size, "Last-Event-ID") && !h->last_event_id)
+                h->last_event_id = value;
         else if (IS(name, size, "Origin") && !h->origin)
                 h->origin = value;
         else if (IS(name, size, "Sec-Fetch-Site") && !h->fetch_site)

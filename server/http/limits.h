@@ -6,14 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_CONNECTIONS_MAX     256   /* some 30 KiB each: 8 MiB at worst; one round over them stays below 10 ms */
+#define HTTP_CONNECTIONS_MAX     1024  /* some 12 KiB each: 12 MiB at worst; one round over them stays below 10 ms */
 #define HTTP_SECURE_MAX          128   /* of them over TLS: 34 KiB each, 57 at a client's worst, so 7 MiB in all */
 #define HTTP_PER_ADDRESS_MAX     64    /* one broken client leaves room for others; loopback is spared, since all
                                         * clients of a reverse proxy come from there */
+#define HTTP_DESCRIPTORS_LEFT    96    /* files that connections leave to the rest: 32 ports, listeners, the history */
 #define HTTP_ACCEPT_BATCH        16    /* per wake-up, so that a flood of connections does not hold up the meters */
 #define HTTP_LISTENERS_MAX       16    /* those of the configuration and as many from systemd */
 #define HTTP_BACKLOG             128   /* connections the kernel keeps while we are at our limit */
-#define HTTP_POOL_SIZE           16384 /* all headers of a request and of its answer; others allow as much */
+#define HTTP_POOL_SIZE           10240 /* all headers of a request, of which others take 8 KiB, and of its answer; this
+                                        * is nearly all that a connection costs */
 #define HTTP_TARGET_MAX          4096  /* path and query; the longest of ours has some 300 bytes */
 #define HTTP_BODY_MAX            4096  /* the longest body writes a text of 64 bytes, six characters for each; every
                                         * connection may hold one at the same time: 1 MiB */
@@ -26,6 +28,15 @@
 #define HTTP_LONG_ANSWERS_MAX    8     /* produced at a time; one of history has some 150 KiB to work with */
 #define HTTP_LENGTHS_MAX         32    /* remembered lengths of those sent: what a dashboard asks for again and again */
 #define HTTP_PIECE_SIZE          16384 /* what the library asks a long answer for at a time */
+#define HTTP_STREAMS_MAX         512   /* live streams; half the connections are left for everything else */
+#define HTTP_STREAM_BATCH        32    /* streams that go on in one turn of the loop, */
+#define HTTP_STREAM_TURN_MS      3     /* for so long: then whatever else is ready has its turn */
+#define HTTP_STREAM_PIECE        4096  /* a stream is asked for so much at a time, or one event if that is longer */
+#define HTTP_STREAM_PIECE_MAX    65536 /* with the longest event: a state with the sources of 64 series has 6 KiB */
+#define HTTP_STREAM_BLOCK        1024  /* at a time to a client of HTTP/1.0 */
+#define HTTP_STREAM_SEND_BUFFER  16384 /* in the kernel for a client that does not read: some 40 events */
+#define HTTP_STREAM_STALLED_MS   30000 /* and its piece must then leave within this: it may come back to where it was */
+#define HTTP_STREAM_UNACKED_MS   60000 /* a client whose host vanished: four heartbeats without an answer */
 #define HTTP_RETRY_AFTER_S       2     /* what a client refused for that is told to wait */
 #define HTTP_GZIP_MIN            1024  /* shorter bodies leave in one packet either way */
 #define HTTP_GZIP_MAX            524288 /* of a body that is compressed at once: some 5 ms, 25 ms on a small board; the
@@ -73,6 +84,8 @@ struct http_limits {
         uint32_t idle_ms;
         uint32_t body_ms;
         uint32_t send_ms;
+        unsigned streams;
+        uint32_t stalled_ms;
 };
 
 /* Designated values for an initialiser. */
@@ -81,5 +94,5 @@ struct http_limits {
                 .connections = HTTP_CONNECTIONS_MAX, .secure_connections = HTTP_SECURE_MAX,                          \
                 .per_address = HTTP_PER_ADDRESS_MAX, .spare_loopback = true,    \
                 .header_ms = HTTP_HEADER_MS, .idle_ms = HTTP_IDLE_MS, .body_ms = HTTP_BODY_MS,                       \
-                .send_ms = HTTP_SEND_MS,                                                                             \
+                .send_ms = HTTP_SEND_MS, .streams = HTTP_STREAMS_MAX, .stalled_ms = HTTP_STREAM_STALLED_MS,          \
         }

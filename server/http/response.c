@@ -39,7 +39,7 @@ void response_complete(const struct response_context *x, struct reply *reply) {
 bool response_can_gzip(const struct reply *reply) {
         size_t len = reply->fixed ? reply->fixed_len : reply->body.len;
 
-        if (reply->status != 200)
+        if (reply->status != 200 || reply->is_stream)
                 return false;
         if (reply->produce || reply->fixed_gzip)
                 return true;
@@ -81,8 +81,12 @@ static struct MHD_Response *compressed(struct gzip *gzip, const void *data, size
 /* Of unknown length. After the headers of an answer in chunks libmicrohttpd (0.9.75) sends the last chunk even to a
  * HEAD, which the client would take for the beginning of its next answer: that one ends its connection instead. */
 static struct MHD_Response *produced(const struct response_context *x, struct reply *reply, bool compress) {
-        struct MHD_Response *response = long_answer_response(x->long_answers, x->mhd, reply, compress);
+        struct MHD_Response *response;
 
+        if (reply->is_stream)
+                response = stream_response(x->streams, x->mhd, x->connection, reply);
+        else
+                response = long_answer_response(x->long_answers, x->mhd, reply, compress);
         if (response && strcmp(x->method, "HEAD") == 0)
                 MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
         return response;
@@ -140,6 +144,9 @@ static bool add_body_headers(const struct response_context *x, const struct repl
         if (reply->content_type && strncmp(reply->content_type, "text/html", 9) == 0 &&
             (!add(response, "Content-Security-Policy", policy_page_security(x->policy)) ||
              !add(response, "Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=()")))
+                return false;
+        /* Asks proxies of nginx's kind not to collect what is to be seen at once. */
+        if (reply->is_stream && !add(response, "X-Accel-Buffering", "no"))
                 return false;
         if (reply->disposition && !add(response, "Content-Disposition", reply->disposition))
                 return false;

@@ -8,6 +8,7 @@
 #include "http/long_answer.h"
 #include "http/policy.h"
 #include "http/route.h"
+#include "http/stream.h"
 
 /* What shapes an answer beside the reply itself. */
 struct response_context {
@@ -15,6 +16,8 @@ struct response_context {
         const struct policy *policy;
         const struct request_headers *headers;
         struct long_answers *long_answers;
+        struct streams *streams;
+        struct connection *connection;   /* of a stream, which lives as long */
         struct gzip *gzip;         /* for bodies that are compressed at once */
         const char *method;
         bool must_close;           /* the connection ends with this answer */

@@ -22,6 +22,7 @@ void reply_drop_producer(struct reply *r) {
         if (r->produce)
                 r->free_state(r->state);
         r->produce = NULL;
+        r->is_stream = false;
 }
 
 void reply_free(struct reply *r) {

@@ -31,6 +31,7 @@ struct request {
         const char *path;                        /* decoded, without the query */
         const char *host;                        /* Host header, "" when absent */
         const char *scheme;                      /* "http", or "https" over TLS */
+        const char *last_event_id;               /* header of that name, "" when absent */
         const char *args[ROUTE_ARGS_MAX];        /* what matched {..}, in order */
         unsigned n_query;
         struct query_item query[REQUEST_QUERY_MAX];
@@ -49,7 +50,8 @@ struct request {
 
 /* Puts the next piece of a long answer into out, some KiB at a time and after a few ms of work at most. Returns 1 when
  * there may be more, 0 when that was all, -EAGAIN when the piece needs another call (out may be empty then), or
- * another negative errno: the answer is broken off. */
+ * another negative errno: the answer is broken off. Of a stream also -ENODATA: nothing more (out may have something)
+ * until http_server_wake_streams. */
 typedef int (*reply_producer)(void *state, struct buffer *out);
 
 struct reply {
@@ -73,6 +75,7 @@ struct reply {
         reply_producer produce;       /* not NULL: the body comes from it, piece by piece */
         void *state;                  /* its, freed by free_state when the answer has ended however it did */
         void (*free_state)(void *state);
+        bool is_stream;               /* the producer's answer has no end: http/stream.h */
 };
 
 /* Fills the reply. A negative errno makes it a 500. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,6 +18,7 @@
 #include "http/listener.h"
 #include "http/long_answer.h"
 #include "http/policy.h"
+#include "http/stream.h"
 
 #define CODES_PER_ROUTE 16   /* different answers of one route; further ones are not counted apart */
 #define MHD_SPARE       16   /* its own limit lies above ours, which pauses the listeners before it is reached */
@@ -36,6 +38,7 @@ struct http_server {
         struct listeners *listeners;
         struct connections connections;
         struct long_answers long_answers;
+        struct streams streams;
         struct throttle throttle;
         sd_event *event;
         struct engine plain, secure; /* secure: from the first policy with a certificate on */
@@ -136,9 +139,11 @@ static void *on_request_line(void *userdata, const char *target, struct MHD_Conn
         if (c->handshake)
                 handshake_done(c->handshake);
         c->begun = false;
-        c->target_too_long = len >= sizeof c->target;
-        if (!c->target_too_long)
-                memcpy(c->target, target, len + 1);
+        c->target_too_long = len >= HTTP_TARGET_MAX;
+        free(c->target);
+        c->target = strdup(c->target_too_long ? "" : target);
+        if (!c->target)
+                return NULL;
         connection_set_deadline(&s->connections, c, s->limits.header_ms);
         return c;
 }
@@ -153,6 +158,8 @@ static void on_completed(void *userdata, struct MHD_Connection *mhd, void **cont
         if (c) {
                 buffer_free(&c->body);
                 buffer_init(&c->body, HTTP_BODY_MAX);
+                free(c->target);
+                c->target = NULL;
                 connection_set_deadline(&s->connections, c, s->limits.idle_ms + s->limits.header_ms);
         }
         *context = NULL;
@@ -204,8 +211,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         struct connection *c = *context;
         struct answer a = {
                 .mhd = mhd, .connection = c, .options = &s->options, .policy = s->policy,
-                .long_answers = &s->long_answers, .cache = &s->cache, .gzip = s->gzip, .method = method,
-                .version = version, .route = -1,
+                .long_answers = &s->long_answers, .streams = &s->streams, .n_streams_max = s->limits.streams,
+                .cache = &s->cache, .gzip = s->gzip, .method = method, .version = version, .route = -1,
         };
         enum MHD_Result result;
 
@@ -231,7 +238,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *mhd, co
         }
         if (a.status > 0) {
                 count(s, a.route, a.status);
-                connection_set_deadline(&s->connections, c, s->limits.send_ms);
+                connection_set_deadline(&s->connections, c, a.is_stream ? s->limits.stalled_ms : s->limits.send_ms);
         }
         return result;
 }
@@ -250,6 +257,18 @@ static const struct engine_calls engine_calls = {
         .ran = on_ran,
 };
 
+/* Where the process may open fewer files, clients get what ports and files leave. */
+static unsigned affordable(unsigned connections) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+                return connections;
+        if (limit.rlim_cur <= 2 * HTTP_DESCRIPTORS_LEFT)
+                return connections < HTTP_DESCRIPTORS_LEFT ? connections : HTTP_DESCRIPTORS_LEFT;
+        limit.rlim_cur -= HTTP_DESCRIPTORS_LEFT;
+        return limit.rlim_cur < connections ? (unsigned) limit.rlim_cur : connections;
+}
+
 int http_server_new(sd_event *event, const struct http_options *options, struct http_server **ret) {
         static const struct http_limits default_limits = HTTP_LIMITS_DEFAULT;
         static const struct listener_calls calls = { .accepted = on_accepted, .accepted_all = on_accepted_all };
@@ -263,6 +282,7 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
         s->handshakes.engine = &s->secure;
         s->options = *options;
         s->limits = options->limits ? *options->limits : default_limits;
+        s->limits.connections = affordable(s->limits.connections);
         r = make_counts(s);
         if (r < 0)
                 return r;
@@ -280,6 +300,9 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
         r = long_answers_init(&s->long_answers, event, on_turn, s);
         if (r < 0)
                 return r;
+        r = streams_init(&s->streams, event, &s->connections, s->limits.stalled_ms, on_turn, s);
+        if (r < 0)
+                return r;
         r = engine_start(&s->plain, event, &engine_calls, s, s->limits.connections + MHD_SPARE, false);
         if (r < 0)
                 return r;
@@ -293,6 +316,7 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
 static void resume_all(struct http_server *s) {
         long_answers_resume(&s->long_answers);
         handshakes_resume(&s->handshakes);
+        streams_end(&s->streams);
 }
 
 struct http_server *http_server_free(struct http_server *s) {
@@ -307,6 +331,7 @@ struct http_server *http_server_free(struct http_server *s) {
         engine_stop(&s->plain);
         engine_stop(&s->secure);
         long_answers_done(&s->long_answers);
+        streams_done(&s->streams);
         connections_done(&s->connections);
         cache_clear(&s->cache);
         gzip_free(s->gzip);
@@ -337,6 +362,9 @@ void http_server_take_policy(struct http_server *s, struct policy *policy) {
         s->policy = policy;
         cache_clear(&s->cache);
         listeners_set_secure(s->listeners, policy_identity(policy));
+        /* They may have been opened with a token that is gone; who still may comes back to where he was. */
+        streams_end(&s->streams);
+        pump(s);
 }
 
 int http_server_set_policy(struct http_server *s, const struct http_policy *policy, char error[HTTP_ERROR_MAX]) {
@@ -374,6 +402,14 @@ bool http_server_count(const struct http_server *s, unsigned i, struct http_coun
                 return false;
         *ret = s->counts[i];
         return true;
+}
+
+void http_server_wake_streams(struct http_server *s) {
+        streams_wake(&s->streams);
+}
+
+unsigned http_server_streams(const struct http_server *s) {
+        return s->streams.n;
 }
 
 unsigned http_server_connections(const struct http_server *s) {

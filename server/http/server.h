@@ -53,7 +53,7 @@ struct http_server *http_server_free(struct http_server *s);  /* finishes or cut
 static inline void http_server_freep(struct http_server **s) { http_server_free(*s); }
 
 /* On failure nothing changes and error says why (file and line for a bad tokens file). Connections stay as they are,
- * new ones follow the new policy. */
+ * new requests follow the new policy; live streams end: their clients come again. */
 int http_server_set_policy(struct http_server *s, const struct http_policy *policy, char error[HTTP_ERROR_MAX]);
 
 /* The same in two steps, with what policy_new has made of it (http/policy.h): the first may fail and changes nothing
@@ -79,6 +79,10 @@ const char *http_server_url(const struct http_server *s);
 
 /* Request counters, one entry per route and code; false past the last. */
 bool http_server_count(const struct http_server *s, unsigned i, struct http_count *ret);
+
+/* There may be something new to tell in streams. */
+void http_server_wake_streams(struct http_server *s);
+unsigned http_server_streams(const struct http_server *s);
 
 unsigned http_server_connections(const struct http_server *s);
 

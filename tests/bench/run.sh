@@ -67,10 +67,17 @@ decode_cost() {
         ! grep -q '^not ok' "$folder/decode"
 }
 
+under_attack() {
+        "${PYTHON:-python3}" -m pytest -q -p no:cacheprovider -rP "$top/tests/e2e/test_attack.py::test_attack" \
+                >"$folder/attack" 2>&1 || { cat "$folder/attack"; return 1; }
+        sed -n -e '/^slowest/p' -e '/^private/p' "$folder/attack"
+}
+
 part compare 'beside SQLite and rrdtool' "$PWD/tests/bench/compare" "$folder/data" "$traces"
 part decode 'decoding real traces' decode_cost
 part writes 'writes' measure_writes
 part memory 'memory' "$PWD/tests/bench/measure" memory "$folder/data" "$traces"
+part attack '500 streams, 200 slow-loris and worse' under_attack
 part retention 'how far back it reaches' "$PWD/tests/bench/measure" retention "$folder/data" "$traces" "$days"
 part http 'an answer over HTTP' sh "$top/tests/bench/http.sh" "$folder/data"
 

@@ -200,7 +200,8 @@ void ask(struct fixture *f, struct asked what, struct reply *reply) {
         struct request request = { .method = what.method, .host = "meter.local:8730", .scheme = "http",
                                    .role = what.role, .has_body = what.has_body, .has_length = true,
                                    .content_type = what.json ? "application/json" : "", .content_encoding = "",
-                                   .body = what.json, .body_len = what.json ? strlen(what.json) : 0 };
+                                   .body = what.json, .body_len = what.json ? strlen(what.json) : 0,
+                                   .last_event_id = what.last_event_id ? what.last_event_id : "" };
         char text[512], scratch[512];
 
         snprintf(text, sizeof text, "%s", what.target);

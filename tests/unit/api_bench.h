@@ -36,6 +36,7 @@ struct asked {
         enum http_role role;
         bool has_body;
         const char *json;  /* a body of this text; NULL: none, whatever has_body says */
+        const char *last_event_id;   /* NULL: none */
 };
 void ask(struct fixture *f, struct asked what, struct reply *reply);
 
