@@ -22,6 +22,8 @@ RAW, BOOL, VALUE, STRING, ENUM, BITMAP = range(6)
 # The product answer of a PJ-MGW1103, and what its query answer held in the article that made it known:
 # 0.077 A, 17.7 W, 240.3 V.
 PJ_MGW1103 = {"p": "djfep9s6s3b2qk89", "v": "1.0.0", "m": 2}
+# Of a meter whose profile the configuration names. One that answers nothing here is asked three times, a second each.
+NO_PROFILE = {"p": "0000000000000000", "v": "1.0.0", "m": 0}
 LAMP = {18: 77, 19: 177, 20: 2403}
 
 SPEEDS = {9600: termios.B9600, 38400: termios.B38400, 115200: termios.B115200}

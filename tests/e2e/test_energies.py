@@ -1,4 +1,5 @@
 """Energy registers of a Tuya meter: what cannot be true is withheld, and nothing that is served steps back or jumps."""
+from fake_mcu import NO_PROFILE
 from gateway import Collector, wait_until
 
 LOAD = {18: 1000, 19: 2300, 20: 2300}
@@ -19,7 +20,7 @@ def report(mcu, gateway, hundredths):
 
 
 def start_meter(mcu_at, start, meter, extra="", **settings):
-    mcu = mcu_at(values={**LOAD, 101: 500000}, product=None)
+    mcu = mcu_at(values={**LOAD, 101: 500000}, product=NO_PROFILE)
     gateway = start([meter(profile="tomzn-60a", poll="5min", **settings)], extra=extra)
     gateway.wait_now(state="online", energy_import_kwh=5000)
     return mcu, gateway
@@ -44,7 +45,7 @@ def test_spike(mcu_at, start, meter):
 def test_register_that_begins_anew(mcu_at, start, meter, tmp_path):
     """The meter's own counter was cleared: the energy goes on from where it was, as soon as a crash cannot lose it."""
     mcu, gateway = start_meter(mcu_at, start, meter,
-                               extra="history: { directory: %s, size: 2MiB, flush: 5s }\n" % tmp_path)
+                               extra="history: { directory: %s, size: 2MiB, flush: 1s }\n" % tmp_path)
     with Collector(gateway) as collector:
         for hundredths in (0, 0, 1, 1, 2, 3):
             report(mcu, gateway, hundredths)

@@ -1,4 +1,5 @@
 """What happened: told once, in order, with the frame that showed it, and still there after the gateway has gone."""
+from fake_mcu import NO_PROFILE
 from gateway import wait_until
 
 LOAD = {18: 1000, 19: 2300, 20: 2300}
@@ -26,7 +27,7 @@ def wait_events(gateway, kind, count):
 
 
 def start_meter(mcu_at, start, meter, **settings):
-    mcu = mcu_at(values={**LOAD, 101: 500000}, product=None)
+    mcu = mcu_at(values={**LOAD, 101: 500000}, product=NO_PROFILE)
     gateway = start([meter(profile="tomzn-60a", poll="5min", **settings)])
     gateway.wait_now(state="online", energy_import_kwh=5000)
     return mcu, gateway
@@ -36,7 +37,7 @@ def test_a_life(mcu_at, start, meter):
     mcu, gateway = start_meter(mcu_at, start, meter)
     mcu.close()
     wait_until(lambda: gateway.now()["state"] != "online")
-    mcu_at(values={**LOAD, 101: 500000}, product=None)
+    mcu_at(values={**LOAD, 101: 500000}, product=NO_PROFILE)
     gateway.wait_now(state="online")
     reconnected, = wait_events(gateway, "reconnected", 1)
     assert reconnected["meter"] == "main"

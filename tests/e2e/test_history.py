@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from fake_mcu import NO_PROFILE
 from gateway import TIMEOUT, wait_until
 
 LOAD = {18: 1000, 19: 2300, 20: 2300, 101: 500000}
@@ -40,7 +41,7 @@ def live(mcu_at, start, meter, tmp_path):
 
     one = Live()
     one.directory = tmp_path / "kept"
-    one.mcu = mcu_at(values=LOAD, product=None)
+    one.mcu = mcu_at(values=LOAD, product=NO_PROFILE)
     return one
 
 
@@ -277,7 +278,7 @@ def test_all_is_well(live):
 
 def test_second_gateway_on_one_history(live, mcu_at, start, meter):
     first = begin(live)
-    mcu_at("other", values=LOAD, product=None)
+    mcu_at("other", values=LOAD, product=NO_PROFILE)
     second = start([meter(port=live.directory.parent / "other", profile="tomzn-60a")], name="second",
                    may_log_errors=True,
                    extra="history: { directory: %s, size: 2MiB }\n" % live.directory)

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from fake_mcu import NO_PROFILE
 from gateway import TIMEOUT, wait_until
 
 LOAD = {18: 1000, 19: 2300, 20: 2300, 101: 500000}
@@ -26,7 +27,7 @@ RESTLESS = ["/metrics", "/api/v1/diagnostics"]
 def quiet(mcu_at, start, meter):
     """A gateway whose meter has reported once and reports again only when it is told to: quiet.mcu.report(...)."""
     gateway = start([meter(profile="tomzn-60a", poll="5min", stale_after="10min")])
-    gateway.mcu = mcu_at(values=LOAD, product=None)
+    gateway.mcu = mcu_at(values=LOAD, product=NO_PROFILE)
     gateway.wait_history()
     gateway.wait_now(state="online", power_w=230, voltage_v=230)
     return gateway

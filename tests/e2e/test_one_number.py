@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from fake_mcu import NO_PROFILE
 from gateway import run, wait_until
 
 KWH = Decimal(3600000)
@@ -80,7 +81,7 @@ def house(mcu_at, start, meter, tmp_path):
             return now, hour
 
     one = House()
-    one.register = mcu_at("register", values={18: 1000, 19: 2300, 20: 2300, 101: 500000}, product=None)
+    one.register = mcu_at("register", values={18: 1000, 19: 2300, 20: 2300, 101: 500000}, product=NO_PROFILE)
     one.clamp = mcu_at("clamp", values={18: 5000, 19: 0, 20: 2300})
     directory = tmp_path / "kept"
     fill(directory, "register", ("t_ms", SERIES), [(one.past_ms, 4990.5), (one.past_ms + HOUR_MS, 5000)])

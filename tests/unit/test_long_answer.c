@@ -19,6 +19,7 @@
 /* A source of the lines 0, 1, 2...; how many of them exist is the test's own count. */
 struct counting {
         int next, end;
+        int piece;        /* numbers in a call's worth; 0: 100 */
         bool pauses;      /* every other call yields nothing */
         bool breaks;      /* fails in place of its end */
         bool paused;
@@ -36,7 +37,7 @@ static int count_on(void *state, struct buffer *out) {
                 return -EAGAIN;
         }
         s->paused = false;
-        for (int i = 0; i < 100 && s->next < s->end; i++)
+        for (int i = 0; i < (s->piece ? s->piece : 100) && s->next < s->end; i++)
                 buffer_printf(out, "%d\n", s->next++);
         if (s->next < s->end)
                 return 1;
@@ -78,7 +79,7 @@ static int breaking(void *app, const struct request *request, struct reply *repl
 
 static int endless(void *app, const struct request *request, struct reply *reply) {
         (void) app, (void) request;
-        return answer(reply, (struct counting) { .end = ENDLESS });
+        return answer(reply, (struct counting) { .end = ENDLESS, .piece = 2000 });
 }
 
 static int refused(void *app, const struct request *request, struct reply *reply) {
