@@ -198,7 +198,8 @@ def test_service_description(one_meter):
     assert "metergate " + about["version"] == run("--version").stdout.strip()
     one_meter.wait_history()
     for link in about["links"].values():
-        assert one_meter.get(link).status == 200, link
+        # The stream's body has no end.
+        assert one_meter.get(link, method="HEAD").status == 200, link
 
 
 def test_health(start, meter, mcu):
