@@ -215,8 +215,11 @@ const struct route api_routes[] = {
         {
                 .method = "GET", .pattern = "/metrics", .handler = api_metrics,
                 .name = "getMetrics", .tag = "Integrations", .summary = "Everything for Prometheus",
-                .description = "Text format 0.0.4. A value that is not current has no sample.",
-                .answers = ANSWERS({ 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "The metrics." }),
+                .description = "Text format 0.0.4, or OpenMetrics 1.0 for those whose Accept header names it. A value that "
+                               "is not current has no sample.",
+                .answers = ANSWERS({ 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "The metrics." },
+                                   { 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", NULL,
+                                     "The same as OpenMetrics." }),
         },
         {
                 .method = "GET", .pattern = "/healthz", .handler = api_healthz, .public = true,

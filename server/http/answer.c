@@ -87,7 +87,8 @@ static enum MHD_Result send_entry(struct answer *a, struct cache_entry *e) {
 
 /* False: there is none. Who asks has shown by then that answers for his role are for him. */
 static bool send_kept(struct answer *a, const char *target, enum http_role role, enum MHD_Result *ret) {
-        struct cache_entry *e = may_share(a) ? cache_find(a->cache, target, role, clock_now_ms()) : NULL;
+        const char *accept = a->connection->headers.accept ? a->connection->headers.accept : "";
+        struct cache_entry *e = may_share(a) ? cache_find(a->cache, target, accept, role, clock_now_ms()) : NULL;
 
         if (!e || a->options->version(a->options->app, e->subject) != e->version)
                 return false;
@@ -98,14 +99,16 @@ static bool send_kept(struct answer *a, const char *target, enum http_role role,
 
 /* target is as it was sent, "" when it is too long to be kept. */
 static enum MHD_Result keep_and_send(struct answer *a, const char *target, enum http_role role, struct reply *reply) {
+        const char *accept = reply->by_accept && a->connection->headers.accept ? a->connection->headers.accept : "";
         struct response_context x = context_of(a);
 
         response_complete(&x, reply);
         if (reply->status != 200 || !reply->subject || reply->produce || !target[0] || !may_share(a) ||
-            strlen(reply->subject) > HTTP_CACHE_SUBJECT_MAX || reply->body.len > HTTP_CACHE_BODY_MAX)
+            strlen(reply->subject) > HTTP_CACHE_SUBJECT_MAX || reply->body.len > HTTP_CACHE_BODY_MAX ||
+            strlen(accept) >= HTTP_CACHE_ACCEPT_MAX)
                 return send_reply(a, reply);
         a->cache->misses++;
-        return send_entry(a, cache_put(a->cache, &x, target, role, a->route, clock_now_ms(),
+        return send_entry(a, cache_put(a->cache, &x, target, accept, role, a->route, clock_now_ms(),
                                        a->options->version(a->options->app, reply->subject), reply));
 }
 
@@ -208,6 +211,7 @@ static struct request request_of(const struct answer *a) {
                 .method = a->method,
                 .host = h->host ? h->host : "",
                 .scheme = a->connection->handshake ? "https" : "http",
+                .accept = h->accept ? h->accept : "",
                 .role = a->connection->access.role,
                 .last_event_id = h->last_event_id ? h->last_event_id : "",
                 .has_body = has_body(a),

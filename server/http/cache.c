@@ -17,24 +17,30 @@ void cache_clear(struct cache *c) {
                 forget(&c->entries[i]);
 }
 
-struct cache_entry *cache_find(struct cache *c, const char *target, enum http_role role, uint64_t now_ms) {
+static bool answers(const struct cache_entry *e, const char *target, const char *accept, enum http_role role) {
+        return e->role == role && strcmp(e->target, target) == 0 &&
+               (!e->reply.by_accept || strcmp(e->accept, accept) == 0);
+}
+
+struct cache_entry *cache_find(struct cache *c, const char *target, const char *accept, enum http_role role,
+                               uint64_t now_ms) {
         for (unsigned i = 0; i < HTTP_CACHE_ENTRIES; i++) {
                 struct cache_entry *e = &c->entries[i];
 
-                if (e->role == role && e->target[0] && strcmp(e->target, target) == 0)
+                if (e->target[0] && answers(e, target, accept, role))
                         return now_ms - e->made_ms < HTTP_CACHE_MS ? e : NULL;
         }
         return NULL;
 }
 
 /* The one for the same, a free one or the oldest. */
-static struct cache_entry *place_for(struct cache *c, const char *target, enum http_role role) {
+static struct cache_entry *place_for(struct cache *c, const char *target, const char *accept, enum http_role role) {
         struct cache_entry *oldest = &c->entries[0];
 
         for (unsigned i = 0; i < HTTP_CACHE_ENTRIES; i++) {
                 struct cache_entry *e = &c->entries[i];
 
-                if (e->role == role && strcmp(e->target, target) == 0)
+                if (answers(e, target, accept, role))
                         return e;
                 if (e->made_ms < oldest->made_ms)
                         oldest = e;
@@ -43,17 +49,18 @@ static struct cache_entry *place_for(struct cache *c, const char *target, enum h
 }
 
 struct cache_entry *cache_put(struct cache *c, const struct response_context *x, const char *target,
-                              enum http_role role, int route, uint64_t now_ms, uint64_t version,
-                              struct reply *reply) {
+                              const char *accept, enum http_role role, int route, uint64_t now_ms,
+                              uint64_t version, struct reply *reply) {
         struct buffer body = reply->body;
         struct MHD_Response *plain = response_make(x, reply, RESPONSE_PLAIN);
         struct cache_entry *e;
 
         if (!plain)
                 return NULL;
-        e = place_for(c, target, role);
+        e = place_for(c, target, accept, role);
         forget(e);
         strcpy(e->target, target);
+        strcpy(e->accept, accept);
         strcpy(e->subject, reply->subject);
         e->role = role;
         e->version = version;

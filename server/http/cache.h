@@ -12,6 +12,7 @@
 
 struct cache_entry {
         char target[HTTP_CACHE_TARGET_MAX];     /* as sent; "": free */
+        char accept[HTTP_CACHE_ACCEPT_MAX];     /* as sent; counts with reply.by_accept */
         enum http_role role;
         char subject[HTTP_CACHE_SUBJECT_MAX + 1];
         uint64_t version, made_ms;
@@ -27,14 +28,15 @@ struct cache {
 
 void cache_clear(struct cache *c);
 
-/* An answer to this target for this role that was made less than HTTP_CACHE_MS ago; NULL: there is none. Whether it
- * still holds is the caller's to see: by version of its subject. */
-struct cache_entry *cache_find(struct cache *c, const char *target, enum http_role role, uint64_t now_ms);
+/* An answer to this target and Accept header for this role that was made less than HTTP_CACHE_MS ago; NULL: there is
+ * none. Whether it still holds is the caller's to see: by version of its subject. */
+struct cache_entry *cache_find(struct cache *c, const char *target, const char *accept, enum http_role role,
+                               uint64_t now_ms);
 
 /* Keeps a reply; takes its body over. version is that of its subject. NULL without memory. */
 struct cache_entry *cache_put(struct cache *c, const struct response_context *x, const char *target,
-                              enum http_role role, int route, uint64_t now_ms, uint64_t version,
-                              struct reply *reply);
+                              const char *accept, enum http_role role, int route, uint64_t now_ms,
+                              uint64_t version, struct reply *reply);
 
 /* The entry's response in a form, borrowed; NULL without memory. */
 struct MHD_Response *cache_response(struct cache_entry *e, const struct response_context *x, enum response_form form);

@@ -46,6 +46,8 @@ static enum MHD_Result note(void *userdata, enum MHD_ValueKind kind, const char 
                 take(&h->host, &h->n_host, value);
         else if (IS(name, size, "Accept-Encoding"))
                 codings_add(&h->codings, value ? value : "");
+        else if (IS(name, size, "Accept") && !h->accept)
+                h->accept = value;
         else if (IS(name, size, "If-None-Match"))
                 take(&h->if_none_match, &h->n_if_none_match, value);
         else if (IS(name, size, "Content-Length"))

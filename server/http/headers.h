@@ -9,7 +9,7 @@
 /* Values are libmicrohttpd's, valid as long as the request; NULL: there is none. Of several, the first. */
 struct request_headers {
         const char *host, *authorization, *origin, *fetch_site, *content_length, *content_type,
-                *content_encoding, *if_none_match, *last_event_id;
+                *content_encoding, *if_none_match, *last_event_id, *accept;
         unsigned n_host, n_content_length, n_transfer_encoding, n_if_none_match;
         bool malformed;         /* a name that is none, or a value with control characters */
         struct codings codings;

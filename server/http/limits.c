@@ -40,6 +40,7 @@ const struct http_limit http_limits_table[] = {
         { "cache_entries", HTTP_CACHE_ENTRIES },
         { "cache_body_bytes", HTTP_CACHE_BODY_MAX },
         { "cache_target_bytes", HTTP_CACHE_TARGET_MAX },
+        { "cache_accept_bytes", HTTP_CACHE_ACCEPT_MAX },
         { "cache_subject_bytes", HTTP_CACHE_SUBJECT_MAX },
         { "starved_us", HTTP_STARVED_US },
         { "policy_names", HTTP_POLICY_NAMES_MAX },

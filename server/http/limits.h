@@ -48,6 +48,7 @@
 #define HTTP_CACHE_ENTRIES       16    /* what is asked for many times a second: a few addresses */
 #define HTTP_CACHE_BODY_MAX      65536 /* of one entry; /metrics of 16 meters with channels has half of that */
 #define HTTP_CACHE_TARGET_MAX    128   /* path and query of one; no address that is kept is longer */
+#define HTTP_CACHE_ACCEPT_MAX    320   /* Accept header of one, where the form goes by it; Prometheus' has 290 */
 #define HTTP_CACHE_SUBJECT_MAX   32    /* whose changes end one: a meter's id */
 #define HTTP_STARVED_US          1000000 /* pause of accepting when descriptors or memory run out */
 #define HTTP_POLICY_NAMES_MAX    64    /* hosts, and origins; people have a handful */

@@ -70,6 +70,99 @@ bool codings_prefer_gzip(const struct codings *c) {
         return gzip > 0 && gzip >= c->identity;
 }
 
+/* ---- media types ---- */
+
+/* Behind a quoted text that begins here, or at the end of all when it does not end. */
+static const char *skip_quoted(const char *p) {
+        for (p++; *p && *p != '"'; p++)
+                if (*p == '\\' && p[1])
+                        p++;
+        return *p ? p + 1 : p;
+}
+
+static const char *range_end(const char *p) {
+        while (*p && *p != ',')
+                p = *p == '"' ? skip_quoted(p) : p + 1;
+        return p;
+}
+
+struct media_range {
+        int exactness;   /* 0 for a wildcard of everything, to 3; -1: it does not mean the type */
+        int weight;
+};
+
+/* One parameter of a range. False: it is none, or speaks of another version. */
+static bool take_media_parameter(const char **p, const char *version, struct media_range *range) {
+        const char *name = *p, *value;
+        size_t name_len = strcspn(name, "=;, \t\""), len;
+
+        if (name[name_len] != '=')
+                return false;
+        value = name + name_len + 1;
+        *p = *value == '"' ? skip_quoted(value) : value + strcspn(value, ";, \t\"");
+        len = (size_t) (*p - value);
+        if (*value == '"' && len >= 2) {
+                value++;
+                len -= 2;
+        }
+        if (name_len == 1 && (*name == 'q' || *name == 'Q')) {
+                const char *end = value;
+
+                range->weight = read_weight(&end);
+                return range->weight >= 0 && end == value + len;
+        }
+        if (name_len != strlen("version") || strncasecmp(name, "version", name_len) != 0)
+                return true;
+        if (range->exactness == 2)
+                range->exactness = 3;
+        return len == strlen(version) && memcmp(value, version, len) == 0;
+}
+
+static int exactness_of(const char *name, size_t len, const char *type) {
+        size_t group = strcspn(type, "/") + 1;
+
+        if (len == strlen(type) && strncasecmp(name, type, len) == 0)
+                return 2;
+        if (len == group + 1 && strncasecmp(name, type, group) == 0 && name[group] == '*')
+                return 1;
+        return len == 3 && memcmp(name, "*/*", 3) == 0 ? 0 : -1;
+}
+
+static struct media_range read_range(const char *p, const char *end, const char *type, const char *version) {
+        size_t len = strcspn(p, " \t;,\"");
+        struct media_range range = { exactness_of(p, len, type), 1000 }, none = { -1, -1 };
+
+        if (range.exactness < 0)
+                return none;
+        for (p = skip_blanks(p + len); p < end; p = skip_blanks(p)) {
+                if (*p++ != ';')
+                        return none;
+                p = skip_blanks(p);
+                if (p < end && *p != ';' && !take_media_parameter(&p, version, &range))
+                        return none;
+        }
+        return range;
+}
+
+int media_weight(const char *accept, const char *type, const char *version, bool named) {
+        struct media_range best = { -1, -1 };
+        int least = named ? 2 : 0;
+
+        while (*accept) {
+                const char *begin = skip_blanks(accept), *end = range_end(begin);
+                struct media_range range = read_range(begin, end, type, version);
+
+                if (range.exactness >= least &&
+                    (range.exactness > best.exactness ||
+                     (range.exactness == best.exactness && range.weight > best.weight)))
+                        best = range;
+                accept = *end ? end + 1 : end;
+        }
+        return best.weight;
+}
+
+/* ---- tags ---- */
+
 void etag_format(uint64_t tag, char buf[ETAG_MAX]) {
         snprintf(buf, ETAG_MAX, "W/\"%016llx\"", (unsigned long long) tag);
 }

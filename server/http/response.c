@@ -11,6 +11,8 @@
 #define TEXT(x) #x
 #define NUMBER_TEXT(x) TEXT(x)
 
+#define VARY_MAX 40  /* of a Vary header that names all there is */
+
 static const char out_of_memory[] = "{\"title\":\"Internal Server Error\",\"status\":500}";
 
 bool response_is_read(const char *method) {
@@ -128,12 +130,12 @@ static bool add_cors(const struct response_context *x, const struct reply *reply
 }
 
 /* What a cache on the way must look at before it gives this answer to somebody else. */
-static const char *vary(const struct response_context *x, const struct reply *reply) {
+static const char *vary(const struct response_context *x, const struct reply *reply, char buf[VARY_MAX]) {
         bool by_coding = response_is_read(x->method) && reply->status == 200;
 
-        if (policy_has_origins(x->policy))
-                return by_coding ? "Accept-Encoding, Origin" : "Origin";
-        return by_coding ? "Accept-Encoding" : NULL;
+        snprintf(buf, VARY_MAX, "%s%s%s", reply->by_accept ? ", Accept" : "", by_coding ? ", Accept-Encoding" : "",
+                 policy_has_origins(x->policy) ? ", Origin" : "");
+        return buf[0] ? buf + strlen(", ") : NULL;
 }
 
 /* About the body. */
@@ -172,8 +174,8 @@ static bool add_status_headers(const struct reply *reply, struct MHD_Response *r
 
 static bool add_headers(const struct response_context *x, const struct reply *reply, enum response_form form,
                         struct MHD_Response *response) {
-        const char *varies = vary(x, reply);
-        char tag[ETAG_MAX];
+        char tag[ETAG_MAX], list[VARY_MAX];
+        const char *varies = vary(x, reply, list);
 
         if (reply->has_tag) {
                 etag_format(reply->tag, tag);

@@ -32,6 +32,7 @@ struct request {
         const char *host;                        /* Host header, "" when absent */
         const char *scheme;                      /* "http", or "https" over TLS */
         const char *last_event_id;               /* header of that name, "" when absent */
+        const char *accept;                      /* header, "" when absent */
         const char *args[ROUTE_ARGS_MAX];        /* what matched {..}, in order */
         unsigned n_query;
         struct query_item query[REQUEST_QUERY_MAX];
@@ -71,6 +72,7 @@ struct reply {
         const char *subject;          /* not NULL: the body may be given to others until this, a meter's id, changes (""
                                        * means anything), but not longer than HTTP_CACHE_MS. Valid while the handler's
                                        * own things are */
+        bool by_accept;               /* what it is depends on the Accept header as well */
         struct buffer body;
         reply_producer produce;       /* not NULL: the body comes from it, piece by piece */
         void *state;                  /* its, freed by free_state when the answer has ended however it did */

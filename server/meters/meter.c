@@ -32,6 +32,7 @@ struct meter {
         struct values values;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t last_byte_ms;
+        uint64_t since_ms;
         uint64_t *changes;                  /* borrowed */
         uint64_t version;
         struct write_limit write_limit;
@@ -332,7 +333,8 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
         if (r < 0)
                 return r;
         use_profile(m, config->profile);
-        note_state(m, clock_now_ms());
+        m->since_ms = clock_now_ms();
+        note_state(m, m->since_ms);
         note_change(m);
         *ret = TAKE(m);
         return 0;
@@ -426,6 +428,10 @@ const struct profile *meter_profile(const struct meter *m) {
 
 uint64_t meter_version(const struct meter *m) {
         return m->version;
+}
+
+uint64_t meter_since(const struct meter *m) {
+        return m->since_ms;
 }
 
 enum meter_state meter_state(const struct meter *m) {

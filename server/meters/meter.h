@@ -60,6 +60,7 @@ const struct profile *meter_profile(const struct meter *m);     /* NULL while no
 /* Changes whenever anything may have that others see of the meter, but for what changes with time alone. Never the same
  * as an earlier one, of another meter either. */
 uint64_t meter_version(const struct meter *m);
+uint64_t meter_since(const struct meter *m);  /* monotonic: when its counters, not the energies, were 0 */
 enum meter_state meter_state(const struct meter *m);
 const struct meter_transition *meter_transitions(const struct meter *m, unsigned *ret_count);  /* oldest first */
 const struct series_set *meter_series(const struct meter *m);

@@ -1,4 +1,4 @@
-/* What a client says of representations: Accept-Encoding and If-None-Match. */
+/* What a client says of representations: Accept-Encoding, Accept and If-None-Match. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,19 @@ static void check_codings(const char *text) {
                 abort();
 }
 
+static void check_media(const char *text) {
+        int weight = media_weight(text, "text/plain", "0.0.4", false);
+        int named = media_weight(text, "text/plain", "0.0.4", true);
+
+        check_weight(weight);
+        check_weight(named);
+        /* Its own name is the most exact. */
+        if (named >= 0 && (named != weight || !strcasestr(text, "text/plain")))
+                abort();
+        if (weight >= 0 && named < 0 && !strstr(text, "/*"))
+                abort();
+}
+
 /* Whatever stands around a tag, it is found only if it is there. */
 static void check_tags(const char *text) {
         char own[ETAG_MAX];
@@ -48,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 memcpy(text, data, size);
         text[size] = 0;
         check_codings(text);
+        check_media(text);
         check_tags(text);
         free(text);
         return 0;

@@ -199,6 +199,7 @@ int bench_teardown(void **state) {
 void ask(struct fixture *f, struct asked what, struct reply *reply) {
         struct request request = { .method = what.method, .host = "meter.local:8730", .scheme = "http",
                                    .role = what.role, .has_body = what.has_body, .has_length = true,
+                                   .accept = what.accept ? what.accept : "",
                                    .content_type = what.json ? "application/json" : "", .content_encoding = "",
                                    .body = what.json, .body_len = what.json ? strlen(what.json) : 0,
                                    .last_event_id = what.last_event_id ? what.last_event_id : "" };

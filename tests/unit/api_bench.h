@@ -35,6 +35,7 @@ struct asked {
         const char *method, *target;
         enum http_role role;
         bool has_body;
+        const char *accept;  /* header; NULL: none */
         const char *json;  /* a body of this text; NULL: none, whatever has_body says */
         const char *last_event_id;   /* NULL: none */
 };

@@ -338,6 +338,7 @@ static void test_metrics(void **state) {
         static const char *const expected[] = {
                 "# TYPE metergate_power_watts gauge\nmetergate_power_watts{meter=\"main\"} 17.7\n",
                 "metergate_voltage_volts{meter=\"main\"} 240.3\n",
+                "# HELP metergate_apparent_power_volt_amperes Apparent power of the meter (voltage * current).\n",
                 "metergate_channel_power_watts{meter=\"three\",channel=\"l1\"} -250\n",
                 "# TYPE metergate_energy_imported_joules_total counter\n"
                 "metergate_energy_imported_joules_total{meter=\"three\"} 21092184000\n",
@@ -364,6 +365,67 @@ static void test_metrics(void **state) {
         assert_null(strstr(text, "l2"));
         assert_null(strstr(text, "metergate_last_reading_timestamp_seconds{meter=\"gone\"}"));
         reply_free(&reply);
+}
+
+/* Names of families without their suffix, units, times of beginnings, an end; and the same samples. */
+static void test_openmetrics(void **state) {
+        static const char *const expected[] = {
+                "# HELP metergate_power_watts Active power of the meter (dp 19).\n# TYPE metergate_power_watts gauge\n"
+                "# UNIT metergate_power_watts watts\nmetergate_power_watts{meter=\"main\"} 17.7\n",
+                "# TYPE metergate_energy_imported_joules counter\n# UNIT metergate_energy_imported_joules joules\n"
+                "metergate_energy_imported_joules_total{meter=\"three\"} 21092184000\n",
+                "# TYPE metergate_meter info\nmetergate_meter_info{meter=\"main\",",
+                "# TYPE metergate_frames_received counter\nmetergate_frames_received_total{meter=\"main\"} 2\n"
+                "metergate_frames_received_created{meter=\"main\"} 1",
+                "\nmetergate_frame_errors_created{meter=\"main\",reason=\"checksum\"} 1",
+                "# TYPE metergate_build info\n", "\nprocess_cpu_seconds_created 1",
+                "# TYPE process_cpu_seconds counter\n# UNIT process_cpu_seconds seconds\nprocess_cpu_seconds_total ",
+                "# UNIT process_resident_memory_bytes bytes\n",
+        };
+        struct reply reply;
+
+        ask(*state, (struct asked) { .method = "GET", .target = "/metrics", .role = HTTP_ROLE_READ,
+                                     .accept = "application/openmetrics-text" }, &reply);
+        assert_int_equal(reply.status, 200);
+        assert_true(reply.by_accept);
+        assert_string_equal(reply.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        for (unsigned i = 0; i < ELEMENTS(expected); i++)
+                if (!strstr(reply.body.data, expected[i]))
+                        fail_msg("missing: %s", expected[i]);
+        assert_null(strstr(reply.body.data, "joules_created"));
+        assert_string_equal(reply.body.data + reply.body.len - 7, "\n# EOF\n");
+        reply_free(&reply);
+        assert_null(strstr(get_text(*state, "/metrics", "text/plain; version=0.0.4; charset=utf-8", &reply), "EOF"));
+        assert_null(strstr(reply.body.data, "_created"));
+        assert_null(strstr(reply.body.data, "# UNIT"));
+        reply_free(&reply);
+}
+
+/* What Prometheus 2.42, 2.30 and 3.x ask with, browsers, and others. */
+static void test_metrics_negotiation(void **state) {
+        static const struct { const char *accept; bool openmetrics; } cases[] = {
+                { "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", true },
+                { "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", false },
+                { "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+                  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+                  "text/plain;version=0.0.4;q=0.2,/;q=0.1", true },
+                { "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"
+                  "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;q=0.4", true },
+                { "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.8", false },
+                { "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false },
+                { "application/openmetrics-text;q=0", false }, { "application/*", false }, { "*/*", false }, { "", false },
+                { "application/openmetrics-text, */*", true },
+        };
+        struct reply reply;
+
+        for (unsigned i = 0; i < ELEMENTS(cases); i++) {
+                ask(*state, (struct asked) { .method = "GET", .target = "/metrics", .role = HTTP_ROLE_READ,
+                                             .accept = cases[i].accept }, &reply);
+                if ((strstr(reply.content_type, "openmetrics") != NULL) != cases[i].openmetrics)
+                        fail_msg("%s gives %s", cases[i].accept, reply.content_type);
+                reply_free(&reply);
+        }
 }
 
 static void test_metrics_promtool(void **state) {
@@ -412,6 +474,8 @@ int main(void) {
                 cmocka_unit_test(test_diagnostics),
                 cmocka_unit_test(test_frames),
                 cmocka_unit_test(test_metrics),
+                cmocka_unit_test(test_openmetrics),
+                cmocka_unit_test(test_metrics_negotiation),
                 cmocka_unit_test(test_metrics_promtool),
                 cmocka_unit_test(test_page),
         };

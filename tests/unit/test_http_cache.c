@@ -28,6 +28,15 @@ static int kept(void *app, const struct request *request, struct reply *reply) {
         return 0;
 }
 
+static int by_accept(void *app, const struct request *request, struct reply *reply) {
+        (void) app;
+        calls++;
+        reply->subject = "";
+        reply->by_accept = true;
+        buffer_puts(&reply->body, request->accept);
+        return 0;
+}
+
 static int ageing(void *app, const struct request *request, struct reply *reply) {
         (void) app;
         (void) request;
@@ -99,7 +108,7 @@ static uint64_t version(void *app, const char *subject) {
 static const struct route routes[] = {
         ROUTE("/all", kept, true), ROUTE("/meter", kept, true), ROUTE("/ageing", ageing, true),
         ROUTE("/secret", secret, true), ROUTE("/other", always_other, true), ROUTE("/large", large, true),
-        ROUTE("/large-kept", large, true), ROUTE("/fixed", fixed, true), ROUTE("/produced", produced, true),
+        ROUTE("/large-kept", large, true), ROUTE("/by-accept", by_accept, true), ROUTE("/fixed", fixed, true), ROUTE("/produced", produced, true),
 };
 
 static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes), .version = version };
@@ -203,6 +212,32 @@ static void test_kept_by_target_and_role(void **state) {
         assert_int_equal(ask(&bench, GET("/all", ""), &c), 200);
         assert_string_equal(c->body, "/all 0 for role 1");
         client_close(c);
+}
+
+/* Where the form goes by it, and there only. */
+static void test_kept_by_accept(void **state) {
+        char request[400], type[HTTP_CACHE_ACCEPT_MAX + 1];
+        struct client *c;
+
+        (void) state;
+        for (unsigned round = 0; round < 3; round++)
+                for (const char *const *t = (const char *const[]) { "text/a", "text/b", "", NULL }; *t; t++) {
+                        snprintf(request, sizeof request, GET("/by-accept", "Accept: %s\r\n"), *t);
+                        ask_until_kept(request);
+                        assert_int_equal(ask(&bench, request, &c), 200);
+                        assert_string_equal(c->body, *t);
+                        assert_string_equal(client_header(c, "Vary"), "Accept, Accept-Encoding");
+                        client_close(c);
+                }
+        /* Others do not look at it. */
+        ask_until_kept(GET("/all", ""));
+        ask_until_kept(GET("/all", "Accept: text/a\r\n"));
+        /* Too long to be kept. */
+        memset(type, 'x', sizeof type - 1);
+        type[sizeof type - 1] = 0;
+        snprintf(request, sizeof request, GET("/by-accept", "Accept: %s\r\n"), type);
+        for (unsigned i = 0, before = calls; i < 5; i++)
+                assert_int_equal(ask(&bench, request, NULL) + calls, 200 + before + i + 1);
 }
 
 /* More addresses than there are places: the newest stay, nothing is mixed up. */
@@ -538,6 +573,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_kept_for_a_moment_only, start, stop),
                 cmocka_unit_test_setup_teardown(test_kept_by_subject, start, stop),
                 cmocka_unit_test_setup_teardown(test_kept_by_target_and_role, start, stop),
+                cmocka_unit_test_setup_teardown(test_kept_by_accept, start, stop),
                 cmocka_unit_test_setup_teardown(test_more_targets_than_places, start, stop),
                 cmocka_unit_test_setup_teardown(test_other_origins_have_their_own, start, stop),
                 cmocka_unit_test_setup_teardown(test_not_modified, start, stop),

@@ -1,4 +1,4 @@
-/* What clients say they take and have: Accept-Encoding, If-None-Match; and the compression they ask for. */
+/* What clients say they take and have: Accept-Encoding, Accept, If-None-Match; and the compression they ask for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,6 +53,31 @@ static void test_several_headers(void **state) {
         assert_true(codings_prefer_gzip(&c));
         codings_add(&c, "identity");
         assert_false(codings_prefer_gzip(&c));
+}
+
+static void test_accept(void **state) {
+        static const struct { const char *accept; int weight, named; } cases[] = {
+                { "text/x", 1000, 1000 }, { "TEXT/X;q=0.5", 500, 500 }, { "text/x;version=2", 1000, 1000 },
+                { "text/x;version=\"2\"; Q=0.25 ", 250, 250 }, { "text/x;version=1", -1, -1 }, { "", -1, -1 },
+                { "text/x;version=1;q=0.9, text/x;version=2;q=0.1", 100, 100 },
+                { "text/x;q=0.9,text/x;version=2;q=0.1", 100, 100 }, { "text/x;q=0.1,text/x;q=0.7", 700, 700 },
+                { "*/*", 1000, -1 }, { "*/*;version=2", 1000, -1 },
+                { "*/*;q=0.9,text/*;q=0.3", 300, -1 }, { "text/*,text/x;q=0", 0, 0 },
+                { "text/*;q=0.3,text/x;q=0.2,*/*", 200, 200 }, { "text/xy, text/, text, x/*, */x, *", -1, -1 },
+                { "text/x;a=\"b,text/x\";q=0.4", 400, 400 }, { "a/b;c=\"\\\",text/x;q=0.4", -1, -1 },
+                { "text/x;;q=0.4;", 400, 400 }, { "text/x;q=", -1, -1 }, { "text/x;q=2", -1, -1 }, { "text/x;q", -1, -1 },
+                { "text/x q=1", -1, -1 }, { "text/x;version=2\"", -1, -1 }, { "text/x;q=0.5\"", -1, -1 },
+                { " ,, text/x ; q=0.6 , ", 600, 600 }, { "text/x;version=\"2", -1, -1 }, { "\"text/x\"", -1, -1 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                int weight = media_weight(cases[i].accept, "text/x", "2", false);
+                int named = media_weight(cases[i].accept, "text/x", "2", true);
+
+                if (weight != cases[i].weight || named != cases[i].named)
+                        fail_msg("\"%s\": %d, named %d", cases[i].accept, weight, named);
+        }
 }
 
 #define TAG UINT64_C(0x0123456789abcdef)
@@ -201,6 +226,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_accept_encoding),
                 cmocka_unit_test(test_several_headers),
+                cmocka_unit_test(test_accept),
                 cmocka_unit_test(test_if_none_match),
                 cmocka_unit_test(test_tags_read_back),
                 cmocka_unit_test(test_gzip),
