@@ -1,7 +1,7 @@
 #!/bin/sh
-# web.sh SRC OUT: builds the dashboard. SRC is web/ of the sources, OUT web/ of the build: its node_modules is filled by
-# npm from the lock file when it is missing or out of date, and OUT/dist is what gets embedded. Where there is no npm,
-# the files that a release tarball brings along in SRC/dist are used as they are.
+# web.sh SRC OUT: builds the dashboard. SRC is web/ of the sources, OUT web/ of the build: its node_modules is filled
+# by npm from the lock file when it is missing or out of date, and OUT/dist is what gets embedded. Where there is no
+# npm, the files that a release tarball brings along in SRC/dist are used as they are.
 # METERGATE_NODE_MODULES names a node_modules to use in place of OUT's: that of the tree around a tree of tests.
 set -eu
 
@@ -29,7 +29,7 @@ if [ -z "${METERGATE_NODE_MODULES:-}" ] && ! cmp -s "$src/package-lock.json" "$m
         for file in package.json package-lock.json; do
                 [ "$src" = "$out" ] || cp -f "$src/$file" "$out/$file"
         done
-        (cd "$out" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >npm.log 2>&1) || {
+        (cd "$out" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1) || {
                 cat "$out/npm.log" >&2
                 echo "web.sh: npm could not install what the dashboard is built with" >&2
                 exit 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# browser.sh TEST.mjs: runs a test that drives a real browser, as TAP. What it needs from npm is installed once, by the
+# browser.sh TEST.mjs: runs a test that drives a real browser, as TAP; or the measurements. What it needs from npm is installed once, by the
 # lock file, outside of all trees.
 set -eu
 web=${top_srcdir-.}/tests/web
@@ -21,4 +21,7 @@ if ! cmp -s "$web/package-lock.json" "$folder/.lock"; then
 fi
 METERGATE_WEB_MODULES=$folder
 export METERGATE_WEB_MODULES
-exec node --test-reporter=tap "$web/$1"
+case $1 in
+bench.mjs) exec node "$web/$1" ;;
+*) exec node --test-reporter=tap "$web/$1" ;;
+esac

@@ -15,14 +15,20 @@ export const BINARY = process.env.METERGATE;
 export const TIMEOUT = 30000;
 export const PAGES = ["live", "history", "energy", "meters", "setup"];
 export const LOCALES = { en: "en-GB", de: "de-DE", pl: "pl-PL" };
-export const SIZES = { phone: { width: 360, height: 740 }, tablet: { width: 820, height: 1180 }, desktop: { width: 1366, height: 900 } };
+export const SIZES = {
+  phone: { width: 360, height: 740 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1366, height: 900 },
+};
 
 export function freePort() {
   return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    }).on("error", reject);
+    const server = createServer()
+      .listen(0, "127.0.0.1", () => {
+        const { port } = server.address();
+        server.close(() => resolve(port));
+      })
+      .on("error", reject);
   });
 }
 
@@ -41,7 +47,9 @@ export class Program {
   constructor(...args) {
     this.child = spawn(BINARY, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.log = "";
-    this.child.stderr.on("data", (bytes) => { this.log = (this.log + bytes).slice(-20000); });
+    this.child.stderr.on("data", (bytes) => {
+      this.log = (this.log + bytes).slice(-20000);
+    });
     this.ended = new Promise((resolve) => this.child.on("exit", resolve));
   }
 
@@ -85,12 +93,19 @@ export async function startGateway({ http = "", interval = "1s" } = {}) {
   const base = `http://127.0.0.1:${await freePort()}/`;
   const config = join(folder, "metergate.yaml");
   mkdirSync(join(folder, "history"));
-  writeFileSync(config, [
-    "site: { name: Test house, timezone: Europe/Warsaw }", `http: { listen: ["${new URL(base).host}"]${http && `, ${http}`} }`,
-    `history: { directory: ${join(folder, "history")}, size: 4MiB, flush: 1s }`,
-    `meters:\n  - { id: main, name: House main, protocol: tuyamcu, profile: pj-mgw1103, port: ${link} }`, ""].join("\n"));
+  writeFileSync(
+    config,
+    [
+      "site: { name: Test house, timezone: Europe/Warsaw }",
+      `http: { listen: ["${new URL(base).host}"]${http && `, ${http}`} }`,
+      `history: { directory: ${join(folder, "history")}, size: 4MiB, flush: 1s }`,
+      `meters:\n  - { id: main, name: House main, protocol: tuyamcu, profile: pj-mgw1103, port: ${link} }`,
+      "",
+    ].join("\n"),
+  );
   const gateway = {
-    base, folder,
+    base,
+    folder,
     async start() {
       this.program = new Program("serve", "--config", config);
       await until(() => delivers(base), "the gateway");
@@ -110,14 +125,22 @@ export async function startGateway({ http = "", interval = "1s" } = {}) {
 
 export async function startBrowser() {
   const path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  return chromium.launch({ executablePath: path, args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--enable-precise-memory-info"] });
+  return chromium.launch({
+    executablePath: path,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--enable-precise-memory-info"],
+  });
 }
 
 /* A page that keeps what it said and asked for. */
 export async function openPage(browser, { theme = "light", size = "desktop", language = "en" } = {}) {
   const phone = size === "phone";
   const context = await browser.newContext({
-    viewport: SIZES[size], colorScheme: theme, locale: LOCALES[language], isMobile: phone, hasTouch: phone, timezoneId: "America/New_York",
+    viewport: SIZES[size],
+    colorScheme: theme,
+    locale: LOCALES[language],
+    isMobile: phone,
+    hasTouch: phone,
+    timezoneId: "America/New_York",
   });
   const page = await context.newPage();
   const said = [];
@@ -150,11 +173,21 @@ export async function inspect(page) {
   await page.evaluate(AXE);
   const violations = await page.evaluate(async () => {
     const { violations: found } = await globalThis.axe.run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"],
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      resultTypes: ["violations"],
     });
-    return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} (${n.failureSummary})`).join(" | ")}`);
+    return found.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map((n) => `${n.html.slice(0, 160)} (${n.failureSummary})`)
+          .join(" | ")}`,
+    );
   });
   assert.deepEqual(violations, []);
-  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  const [wide, room] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
   assert.ok(wide <= room, `the page is ${wide} px wide and has ${room}`);
 }

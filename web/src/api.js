@@ -1,7 +1,8 @@
 /* Requests to the gateway. All addresses are relative to the page, so that it works below a path of a proxy.
  *
- * The token is kept in sessionStorage: it is gone with the tab, and no other tab of a shared computer has it. Who owns
- * the device may ask for localStorage instead, so that the tablet on the wall comes back by itself after a restart. */
+ * The token is kept in sessionStorage: it is gone with the tab, and no other tab of a shared computer has it. Who
+ * owns the device may ask for localStorage instead, so that the tablet on the wall comes back by itself after a
+ * restart. */
 import { forget, load, save } from "./storage.js";
 
 const TIMEOUT_MS = 10000;
@@ -49,7 +50,9 @@ export const meterPath = (id, rest = "") => `api/v1/meters/${encodeURIComponent(
 
 export function query(values) {
   const pairs = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
-  return pairs.map(([key, value]) => `${key}=${encodeURIComponent(value).replaceAll("%2C", ",").replaceAll("%3A", ":")}`).join("&");
+  return pairs
+    .map(([key, value]) => `${key}=${encodeURIComponent(value).replaceAll("%2C", ",").replaceAll("%3A", ":")}`)
+    .join("&");
 }
 
 function deadline(signal) {
@@ -90,4 +93,5 @@ async function request(path, options, read) {
 export const ask = (path, signal) => request(path, { signal }, (answer) => answer.json());
 export const askText = (path, signal) => request(path, { signal }, (answer) => answer.text());
 export const askBlob = (path) => request(path, {}, (answer) => answer.blob());
-export const act = (id, action) => request(meterPath(id, `/actions/${action}`), { method: "POST" }, (answer) => answer.json());
+export const act = (id, action) =>
+  request(meterPath(id, `/actions/${action}`), { method: "POST" }, (answer) => answer.json());

@@ -31,7 +31,11 @@ function useRoute() {
 }
 
 function Connection({ phase, way }) {
-  return <p id="connection" class="connection" data-phase={phase} data-way={way} role="status">{t(`connection.${phase}`)}</p>;
+  return (
+    <p id="connection" class="connection" data-phase={phase} data-way={way} role="status">
+      {t(`connection.${phase}`)}
+    </p>
+  );
 }
 
 function Choice({ label, value, options, onChange, icon }) {
@@ -40,7 +44,11 @@ function Choice({ label, value, options, onChange, icon }) {
       <Icon name={icon} />
       <span class="hidden">{label}</span>
       <select value={value} onChange={(event) => onChange(event.target.value)}>
-        {options.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
+        {options.map(([key, text]) => (
+          <option key={key} value={key} selected={key === value}>
+            {text}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -50,9 +58,23 @@ function Preferences({ onLanguage }) {
   const [theme, choose] = useState(currentTheme());
   return (
     <div class="preferences">
-      <Choice icon="globe" label={t("language")} value={currentLanguage()} options={Object.entries(LANGUAGES)} onChange={onLanguage} />
-      <Choice icon="moon" label={t("theme")} value={theme} options={THEMES.map((key) => [key, t(`theme.${key}`)])}
-        onChange={(key) => { setTheme(key); choose(key); }} />
+      <Choice
+        icon="globe"
+        label={t("language")}
+        value={currentLanguage()}
+        options={Object.entries(LANGUAGES)}
+        onChange={onLanguage}
+      />
+      <Choice
+        icon="moon"
+        label={t("theme")}
+        value={theme}
+        options={THEMES.map((key) => [key, t(`theme.${key}`)])}
+        onChange={(key) => {
+          setTheme(key);
+          choose(key);
+        }}
+      />
     </div>
   );
 }
@@ -62,7 +84,8 @@ function Navigation({ page }) {
     <nav class="pages" aria-label={t("nav")}>
       {PAGES.map((name) => (
         <a key={name} href={formatRoute(name)} aria-current={name === page ? "page" : undefined}>
-          <Icon name={name} /><span>{t(`nav.${name}`)}</span>
+          <Icon name={name} />
+          <span>{t(`nav.${name}`)}</span>
         </a>
       ))}
     </nav>
@@ -76,14 +99,21 @@ function Notices({ state }) {
       {phase === "lost" && (
         <p class="notice alert" role="alert">
           {t("lost.text", { reason: error ?? t("lost.silence") })}
-        </p>)}
+        </p>
+      )}
       {health?.history === "failing" && (
-        <p class="notice" role="status">{t("history.failing", { reason: service?.history?.error ?? "" })}</p>)}
+        <p class="notice" role="status">
+          {t("history.failing", { reason: service?.history?.error ?? "" })}
+        </p>
+      )}
       {service && firstVersion !== service.version && (
         <p class="notice" role="status">
           {t("newer", { version: service.version })}{" "}
-          <button class="plain" onClick={() => location.reload()}>{t("reload")}</button>
-        </p>)}
+          <button class="plain" onClick={() => location.reload()}>
+            {t("reload")}
+          </button>
+        </p>
+      )}
     </>
   );
 }
@@ -123,21 +153,41 @@ function App() {
   const [language, chooseLanguage] = useState(currentLanguage());
   const main = usePageFocus(route.page);
   const site = state.service?.site ?? "Metergate";
-  useEffect(() => { document.title = `${t(`nav.${route.page}`)} \u00b7 ${site}`; }, [route.page, site, language]);
-  const onLanguage = (key) => { setLanguage(key, { remember: true }); chooseLanguage(key); };
+  useEffect(() => {
+    document.title = `${t(`nav.${route.page}`)} \u00b7 ${site}`;
+  }, [route.page, site, language]);
+  const onLanguage = (key) => {
+    setLanguage(key, { remember: true });
+    chooseLanguage(key);
+  };
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current.focus(); }}>{t("skip")}</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current.focus();
+        }}
+      >
+        {t("skip")}
+      </a>
       <header class="top">
         <img src="favicon.svg" alt="" width="26" height="26" />
-        <p id="site" class="site">{site}</p>
+        <p id="site" class="site">
+          {site}
+        </p>
         <Navigation page={route.page} />
         <Connection phase={state.phase} way={state.way} />
       </header>
       <main id="main" ref={main} tabIndex={-1} data-page={route.page} data-language={language}>
         <h1 class={route.page === "live" ? "hidden" : undefined}>{t(`nav.${route.page}`)}</h1>
         <Notices state={state} />
-        {state.phase === "token" ? <TokenForm refused={state.refusedToken} /> : <Page key={route.page} route={route} />}
+        {state.phase === "token" ? (
+          <TokenForm refused={state.refusedToken} />
+        ) : (
+          <Page key={route.page} route={route} />
+        )}
       </main>
       <footer>
         <span id="version">{`Metergate ${state.service?.version ?? ""}`}</span>

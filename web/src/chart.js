@@ -2,8 +2,8 @@
 import uPlot from "uplot";
 
 const WIDTH = 1.6;
-const TOUCH_MIN = 24;  /* px: less is a tap */
-const FROM_ZERO = ["W", "VA", "var", "A", "kWh"];  /* where nothing is 0, and 0 is worth seeing */
+const TOUCH_MIN = 24; /* px: less is a tap */
+const FROM_ZERO = ["W", "VA", "var", "A", "kWh"]; /* where nothing is 0, and 0 is worth seeing */
 
 function valueRange(unit) {
   return (u, low, high) => {
@@ -17,7 +17,12 @@ function valueRange(unit) {
 }
 
 function axes(units, look) {
-  const common = { stroke: look.text, grid: { stroke: look.grid, width: 1 }, ticks: { stroke: look.grid, width: 1, size: 5 }, font: look.font };
+  const common = {
+    stroke: look.text,
+    grid: { stroke: look.grid, width: 1 },
+    ticks: { stroke: look.grid, width: 1, size: 5 },
+    font: look.font,
+  };
   const time = {
     ...common,
     space: 64,
@@ -42,11 +47,19 @@ function axes(units, look) {
 /* Mean first, then the ends of its band. */
 function seriesOf({ unit, color, raw, band }) {
   const mean = {
-    scale: unit, stroke: color, width: WIDTH,
+    scale: unit,
+    stroke: color,
+    width: WIDTH,
     points: raw ? { show: true, size: 5, fill: color, stroke: color } : { show: false },
     paths: raw ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear(),
   };
-  const edge = { scale: unit, stroke: "transparent", width: 0, points: { show: false }, paths: uPlot.paths.linear() };
+  const edge = {
+    scale: unit,
+    stroke: "transparent",
+    width: 0,
+    points: { show: false },
+    paths: uPlot.paths.linear(),
+  };
   return band ? [mean, edge, edge] : [mean];
 }
 
@@ -79,56 +92,79 @@ function zeroLine(unit, color) {
 /* A finger drawn across selects as the mouse does; up and down still scrolls the page. */
 function followTouch(u, onSelect) {
   let begin = null;
-  const left = (event) => Math.min(Math.max(event.clientX - u.over.getBoundingClientRect().left, 0), u.over.clientWidth);
-  u.over.addEventListener("pointerdown", (event) => { begin = event.pointerType === "touch" ? left(event) : null; });
+  const left = (event) =>
+    Math.min(Math.max(event.clientX - u.over.getBoundingClientRect().left, 0), u.over.clientWidth);
+  u.over.addEventListener("pointerdown", (event) => {
+    begin = event.pointerType === "touch" ? left(event) : null;
+  });
   u.over.addEventListener("pointermove", (event) => {
     if (begin === null) return;
     const at = left(event);
     u.setCursor({ left: at, top: 20 });
-    u.setSelect({ left: Math.min(begin, at), width: Math.abs(at - begin), top: 0, height: u.over.clientHeight }, false);
+    u.setSelect(
+      { left: Math.min(begin, at), width: Math.abs(at - begin), top: 0, height: u.over.clientHeight },
+      false,
+    );
   });
   u.over.addEventListener("pointerup", (event) => {
-    if (begin !== null && Math.abs(left(event) - begin) > TOUCH_MIN) onSelect(Math.min(begin, left(event)), Math.max(begin, left(event)));
+    if (begin !== null && Math.abs(left(event) - begin) > TOUCH_MIN)
+      onSelect(Math.min(begin, left(event)), Math.max(begin, left(event)));
     begin = null;
   });
-  u.over.addEventListener("pointercancel", () => { begin = null; u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false); });
+  u.over.addEventListener("pointercancel", () => {
+    begin = null;
+    selectNothing(u);
+  });
 }
 
-/* curves: [{ unit, color, fill, band, raw }]; look: colours, font, tick(ms, increment), number(value, splits);
- * data as uPlot wants it. onZoom(fromMs, toMs), onCursor(index or null). */
-export function createChart(root, { curves, look, zone, size, range, data, onZoom, onCursor }) {
+const selectNothing = (u) => u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+
+function optionsOf({ curves, look, zone, size, onCursor }, shown, select) {
   const units = [...new Set(curves.map(({ unit }) => unit))];
-  let shown = range;
-  const select = (left, right) => {
-    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    onZoom(u.posToVal(left, "x"), u.posToVal(right, "x"));
-  };
-  const u = new uPlot({
+  const selected = ({ select: { left, width } }) => width > 4 && select(left, left + width);
+  return {
     ...size,
     ms: 1,
     tzDate: zone ? (ms) => uPlot.tzDate(new Date(ms), zone) : (ms) => new Date(ms),
     legend: { show: false },
-    padding: [10, units.length > 1 ? 0 : 12, 0, 0],
+    padding: [10, units.length > 1 ? 0 : 22, 0, 0],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 8 }, bind: { dblclick: () => null } },
-    scales: { x: { time: true, range: () => shown }, ...Object.fromEntries(units.map((unit) => [unit, { range: valueRange(unit) }])) },
+    scales: {
+      x: { time: true, range: () => shown.range },
+      ...Object.fromEntries(units.map((unit) => [unit, { range: valueRange(unit) }])),
+    },
     axes: axes(units, look),
     series: [{}, ...curves.flatMap(seriesOf)],
     bands: bandsOf(curves),
     hooks: {
       drawAxes: units.slice(0, 1).map((unit) => zeroLine(unit, look.zero)),
-      setSelect: [(self) => { if (self.select.width > 4) select(self.select.left, self.select.left + self.select.width); }],
-      setCursor: [(self) => onCursor(self.cursor.idx ?? null)],
+      setSelect: [selected],
+      setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
     },
-  }, data, root);
+  };
+}
+
+/* curves: [{ unit, color, fill, band, raw }]; look: colours, font, tick(ms, increment), number(value, splits); data
+ * as uPlot wants it; range: [from, to]. onZoom(fromMs, toMs), onCursor(index or null). */
+export function createChart(root, given) {
+  const shown = { range: given.range };
+  const select = (left, right) => {
+    selectNothing(u);
+    given.onZoom(u.posToVal(left, "x"), u.posToVal(right, "x"));
+  };
+  const u = new uPlot(optionsOf(given, shown, select), given.data, root);
   followTouch(u, select);
   return {
-    setRange(next) { shown = next; u.batch(() => { u.setScale("x", { min: next[0], max: next[1] }); }); },
-    setData(next, nextRange) { shown = nextRange; u.setData(next); },
-    setSize(next) { u.setSize(next); },
-    setCursor(index) {
-      const left = u.valToPos(u.data[0][index], "x");
-      u.setCursor({ left, top: u.over.clientHeight / 2 });
+    setRange([min, max]) {
+      shown.range = [min, max];
+      u.setScale("x", { min, max });
     },
-    destroy() { u.destroy(); },
+    setData(data, range) {
+      shown.range = range;
+      u.setData(data);
+    },
+    setSize: (size) => u.setSize(size),
+    setCursor: (index) => u.setCursor({ left: u.valToPos(u.data[0][index], "x"), top: u.over.clientHeight / 2 }),
+    destroy: () => u.destroy(),
   };
 }

@@ -12,17 +12,26 @@ export function windowOf(period, at, nowMs, zone) {
   const { year, month, day } = parseDate(at) ?? partsOf(nowMs, zone);
   const moment = (y, m, d) => midnight(y, m, d, zone);
   switch (period) {
-  case "hour": return { from: moment(year, month, day), to: moment(year, month, day + 1) };
-  case "month": return { from: moment(year, 1, 1), to: moment(year + 1, 1, 1) };
-  case "year": return { from: moment(year - YEARS + 1, 1, 1), to: moment(year + 1, 1, 1) };
-  default: return { from: moment(year, month, 1), to: moment(year, month + 1, 1) };
+    case "hour":
+      return { from: moment(year, month, day), to: moment(year, month, day + 1) };
+    case "month":
+      return { from: moment(year, 1, 1), to: moment(year + 1, 1, 1) };
+    case "year":
+      return { from: moment(year - YEARS + 1, 1, 1), to: moment(year + 1, 1, 1) };
+    default:
+      return { from: moment(year, month, 1), to: moment(year, month + 1, 1) };
   }
 }
 
 /* The date to show the window before or after this one. */
 export function neighbour(period, at, by, nowMs, zone) {
   const { year, month, day } = parseDate(at) ?? partsOf(nowMs, zone);
-  const dates = { hour: [year, month, day + by], day: [year, month + by, 1], month: [year + by, 1, 1], year: [year + by * YEARS, 1, 1] };
+  const dates = {
+    hour: [year, month, day + by],
+    day: [year, month + by, 1],
+    month: [year + by, 1, 1],
+    year: [year + by * YEARS, 1, 1],
+  };
   return dateOf(midnight(...dates[period], zone), zone);
 }
 
@@ -35,8 +44,12 @@ export function slotsOf(period, { from, to }, zone) {
     return slots;
   }
   for (let i = 0; ; i++) {
-    const ms = period === "day" ? midnight(begin.year, begin.month, begin.day + i, zone) :
-      period === "month" ? midnight(begin.year, begin.month + i, 1, zone) : midnight(begin.year + i, 1, 1, zone);
+    const ms =
+      period === "day"
+        ? midnight(begin.year, begin.month, begin.day + i, zone)
+        : period === "month"
+          ? midnight(begin.year, begin.month + i, 1, zone)
+          : midnight(begin.year + i, 1, 1, zone);
     if (ms >= to) return slots;
     slots.push(ms);
   }
@@ -64,7 +77,8 @@ export function totalsOf(rows) {
   const known = rows.filter((row) => row.import_kwh !== null);
   const costs = {};
   for (const row of known)
-    for (const [currency, value] of Object.entries(row.cost ?? {})) costs[currency] = exact([costs[currency] ?? 0, value ?? 0]);
+    for (const [currency, value] of Object.entries(row.cost ?? {}))
+      costs[currency] = exact([costs[currency] ?? 0, value ?? 0]);
   return {
     known: known.length > 0,
     import: exact(known.map((row) => row.import_kwh)),
@@ -74,7 +88,7 @@ export function totalsOf(rows) {
   };
 }
 
-/* What a day has come to by each of its five minutes. Only steps that are over count, so that the same is compared. */
+/* What a day has come to by each of its five minutes. Only steps that are over count: the same is compared. */
 export function runningSum(rows, column, from, to) {
   const points = [[0, 0]];
   let sum = 0;

@@ -14,7 +14,7 @@ const formatters = new Map();
 function formatter(Kind, options) {
   const name = `${Kind.name} ${currentLocale()} ${JSON.stringify(options)}`;
   let found = formatters.get(name);
-  if (!found) formatters.set(name, found = new Kind(currentLocale(), options));
+  if (!found) formatters.set(name, (found = new Kind(currentLocale(), options)));
   return found;
 }
 
@@ -25,8 +25,10 @@ export function decimalsOf(unit) {
 export function formatNumber(value, { decimals = 0, signed = false } = {}) {
   if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
   const rounded = Number(Math.abs(value).toFixed(decimals));
-  const text = formatter(Intl.NumberFormat, { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
-    .format(rounded);
+  const text = formatter(Intl.NumberFormat, {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  }).format(rounded);
   if (rounded === 0) return text;
   return value < 0 ? MINUS + text : (signed ? "+" : "") + text;
 }
@@ -61,7 +63,12 @@ export function formatPercent(part, decimals = 1) {
   return formatter(Intl.NumberFormat, { style: "percent", maximumFractionDigits: decimals }).format(part);
 }
 
-const STEPS = [["second", 1, 120], ["minute", 60, 7200], ["hour", 3600, 172800], ["day", 86400, Infinity]];
+const STEPS = [
+  ["second", 1, 120],
+  ["minute", 60, 7200],
+  ["hour", 3600, 172800],
+  ["day", 86400, Infinity],
+];
 
 export function formatAgo(seconds) {
   const [unit, length] = STEPS.find(([, , below]) => seconds < below);
@@ -73,7 +80,10 @@ export function formatDuration(seconds) {
   const [unit, length] = STEPS.find(([, , below]) => seconds < below);
   const value = seconds / length;
   return formatter(Intl.NumberFormat, {
-    style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0,
+    style: "unit",
+    unit,
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 ? 1 : 0,
   }).format(value);
 }
 
@@ -100,10 +110,12 @@ const DAY_MS = 86400000;
 export function formatTick(ms, incrementMs, timeZone) {
   const show = (options) => formatTime(ms, options, timeZone);
   if (incrementMs >= 360 * DAY_MS) return show({ year: "numeric" });
-  if (incrementMs >= 28 * DAY_MS) return partsOf(ms, timeZone).month === 1 ? show({ year: "numeric" }) : show({ month: "short" });
+  if (incrementMs >= 28 * DAY_MS)
+    return partsOf(ms, timeZone).month === 1 ? show({ year: "numeric" }) : show({ month: "short" });
   if (incrementMs >= DAY_MS) return show({ day: "numeric", month: "short" });
   const time = { hour: "2-digit", minute: "2-digit" };
   if (incrementMs < MINUTE_MS) return show({ ...time, second: "2-digit" });
-  return /^0?0\D0?0$/.test(formatTime(ms, { ...time, hourCycle: "h23" }, timeZone)) ?
-    show({ day: "numeric", month: "short" }) : show(time);
+  return /^0?0\D0?0$/.test(formatTime(ms, { ...time, hourCycle: "h23" }, timeZone))
+    ? show({ day: "numeric", month: "short" })
+    : show(time);
 }

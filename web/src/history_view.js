@@ -4,7 +4,7 @@ import { splitKey } from "./readings.js";
 export const PRESETS = ["-1h", "-6h", "-24h", "-7d", "-30d", "-365d", "-1826d"];
 export const SERIES_MAX = 6;
 const UNITS = { s: 1000, min: 60000, h: 3600000, d: 86400000 };
-const RAW_SPAN_MS = 1800000;    /* closer than this the reports themselves are shown */
+const RAW_SPAN_MS = 1800000; /* closer than this the reports themselves are shown */
 const RAW_LIMIT = 5000;
 const SPAN_MIN_MS = 5000;
 const POINTS_MIN = 200;
@@ -27,7 +27,12 @@ export function rangeOf(view, nowMs) {
   const to = parseTime(view.to, nowMs) ?? nowMs;
   const from = parseTime(view.from ?? "-24h", nowMs);
   if (from === null || from >= to) return { from: nowMs - UNITS.d, to: nowMs, follows: true, preset: "-24h" };
-  return { from, to, follows, preset: follows && PRESETS.includes(view.from ?? "-24h") ? view.from ?? "-24h" : null };
+  return {
+    from,
+    to,
+    follows,
+    preset: follows && PRESETS.includes(view.from ?? "-24h") ? (view.from ?? "-24h") : null,
+  };
 }
 
 export const timeText = (ms) => new Date(Math.round(ms)).toISOString();
@@ -41,10 +46,13 @@ export function viewOfRange(from, to, nowMs) {
 
 /* "main:power_w,utility:power_w" */
 export function parseSeries(text, meters) {
-  const known = (text ?? "").split(",").map((part) => {
-    const colon = part.indexOf(":");
-    return { meter: part.slice(0, colon), key: part.slice(colon + 1) };
-  }).filter(({ meter, key }) => key !== "" && meters.some((m) => m.id === meter));
+  const known = (text ?? "")
+    .split(",")
+    .map((part) => {
+      const colon = part.indexOf(":");
+      return { meter: part.slice(0, colon), key: part.slice(colon + 1) };
+    })
+    .filter(({ meter, key }) => key !== "" && meters.some((m) => m.id === meter));
   const unique = known.filter((s, i) => known.findIndex((o) => o.meter === s.meter && o.key === s.key) === i);
   return unique.length > 0 ? unique.slice(0, SERIES_MAX) : defaultSeries(meters);
 }
@@ -79,7 +87,9 @@ export function requestsOf(series, { from, to }, width, isCounter) {
   return [...groups.values()].map(({ meter, counter, keys }) => {
     const range = { series: keys.join(","), from: timeText(from), to: timeText(to) };
     return {
-      meter, keys, counter,
+      meter,
+      keys,
+      counter,
       steps: { ...range, ...stepsOf(to - from, width), agg: counter ? "last" : "avg,min,max" },
       raw: wantsRaw ? { ...range, step: "raw", limit: RAW_LIMIT } : null,
     };
@@ -89,7 +99,8 @@ export function requestsOf(series, { from, to }, width, isCounter) {
 /* The same as files: what is on the screen, one for each meter. */
 export function exportsOf(requests, raw) {
   return requests.map(({ meter, steps, raw: rawQuery }) => ({
-    meter, query: { ...(raw && rawQuery ? { ...rawQuery, limit: undefined } : steps), format: "csv" },
+    meter,
+    query: { ...(raw && rawQuery ? { ...rawQuery, limit: undefined } : steps), format: "csv" },
   }));
 }
 
@@ -104,9 +115,12 @@ const timesOf = (answer) => answer.rows.map((row) => row[0]);
 export function curvesOfSteps(request, answer) {
   const times = timesOf(answer);
   return request.keys.map((key) => ({
-    meter: request.meter, key, times,
+    meter: request.meter,
+    key,
+    times,
     mean: column(answer, `${key}.${request.counter ? "last" : "avg"}`) ?? times.map(() => null),
-    low: column(answer, `${key}.min`), high: column(answer, `${key}.max`),
+    low: column(answer, `${key}.min`),
+    high: column(answer, `${key}.max`),
   }));
 }
 
@@ -118,9 +132,17 @@ export function curvesOfRaw(request, raw, steps) {
     const times = timesOf(raw);
     const points = times.map((ms, i) => [ms, values[i] ?? null]).filter(([, value]) => value !== null);
     const taken = new Set(points.map(([ms]) => ms));
-    stepped.times.forEach((ms, i) => { if (stepped.mean[i] === null && !taken.has(ms)) points.push([ms, null]); });
+    stepped.times.forEach((ms, i) => {
+      if (stepped.mean[i] === null && !taken.has(ms)) points.push([ms, null]);
+    });
     points.sort((a, b) => a[0] - b[0]);
-    return { ...stepped, times: points.map(([ms]) => ms), mean: points.map(([, value]) => value), low: null, high: null };
+    return {
+      ...stepped,
+      times: points.map(([ms]) => ms),
+      mean: points.map(([, value]) => value),
+      low: null,
+      high: null,
+    };
   });
 }
 
@@ -136,10 +158,21 @@ export function joinCurves(curves) {
   const spread = (curve, values) => {
     if (!values) return null;
     const out = new Array(times.length).fill(undefined);
-    curve.times.forEach((ms, i) => { out[place.get(ms)] = values[i]; });
+    curve.times.forEach((ms, i) => {
+      out[place.get(ms)] = values[i];
+    });
     return out;
   };
-  return { times, curves: curves.map((c) => ({ ...c, times, mean: spread(c, c.mean), low: spread(c, c.low), high: spread(c, c.high) })) };
+  return {
+    times,
+    curves: curves.map((c) => ({
+      ...c,
+      times,
+      mean: spread(c, c.mean),
+      low: spread(c, c.low),
+      high: spread(c, c.high),
+    })),
+  };
 }
 
 /* Least and greatest value on the screen, with their times. */

@@ -15,8 +15,10 @@ function changeOf(event, meter) {
 
 /* [{ from, to, state }] that cover from..to without a hole; state "unknown" before the first event. */
 export function timelineOf(events, meter, from, to, current) {
-  const changes = events.filter((e) => e.at_ms !== null && e.at_ms < to)
-    .map((e) => ({ ms: e.at_ms, state: changeOf(e, meter) })).filter(({ state }) => state !== null);
+  const changes = events
+    .filter((e) => e.at_ms !== null && e.at_ms < to)
+    .map((e) => ({ ms: e.at_ms, state: changeOf(e, meter) }))
+    .filter(({ state }) => state !== null);
   const before = changes.filter(({ ms }) => ms <= from).pop();
   const spans = [];
   let open = { from, state: before?.state ?? "unknown" };
@@ -44,7 +46,15 @@ export function onlinePart(spans) {
 /* Counters by cause: those that counted first; a name and its group. */
 export function countersOf({ framing, counters, withheld, link }) {
   const groups = [
-    ["framing", { noise_bytes: framing.noise_bytes, checksum_errors: framing.checksum_errors, oversize: framing.oversize, part_frame_timeouts: framing.part_frame_timeouts }],
+    [
+      "framing",
+      {
+        noise_bytes: framing.noise_bytes,
+        checksum_errors: framing.checksum_errors,
+        oversize: framing.oversize,
+        part_frame_timeouts: framing.part_frame_timeouts,
+      },
+    ],
     ["counters", { ...counters, reconnects: link.reconnects, write_errors: link.write_errors }],
     ["withheld", withheld],
   ];
@@ -57,7 +67,10 @@ export function countersOf({ framing, counters, withheld, link }) {
 
 /* One frame for each line. */
 export function framesOf(text) {
-  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 export const spaced = (hex) => hex.replace(/..(?=.)/g, "$& ");

@@ -6,27 +6,27 @@ import { createStore } from "./store.js";
 import { readStream } from "./stream.js";
 
 const POLL_MS = 2000;
-const SYNC_MS = 10000;      /* of the full list, beside a stream */
-const STATE_DELAY_MS = 50;  /* states of several meters change together */
+const SYNC_MS = 10000; /* of the full list, beside a stream */
+const STATE_DELAY_MS = 50; /* states of several meters change together */
 const RETRY_MS = 1500;
-const RESUME_MS = 600000;   /* away for longer: what was missed is for the history, not to be played through */
-const STREAM_AGAIN_MS = 60000;  /* after a refusal: it may have been the limit of connections */
+const RESUME_MS = 600000; /* away for longer: what was missed is for the history, not to be played through */
+const STREAM_AGAIN_MS = 60000; /* after a refusal: it may have been the limit of connections */
 
 export const gateway = createStore({
-  phase: "connecting",   /* connecting, live, lost, token */
-  way: null,             /* stream or poll, while live */
+  phase: "connecting" /* connecting, live, lost, token */,
+  way: null /* stream or poll, while live */,
   refusedToken: false,
   error: null,
   service: null,
-  quantities: new Map(), /* key -> { label, unit, kind } */
+  quantities: new Map() /* key -> { label, unit, kind } */,
   meters: [],
   health: null,
-  firstVersion: null,    /* of the gateway that served this page */
+  firstVersion: null /* of the gateway that served this page */,
 });
 
-let session = null;      /* AbortController of what runs now */
+let session = null; /* AbortController of what runs now */
 let syncTimer = 0;
-let clockOffsetMs = 0;   /* the gateway's clock less ours */
+let clockOffsetMs = 0; /* the gateway's clock less ours */
 
 function reached(patch) {
   gateway.set({ phase: "live", error: null, heardMs: Date.now(), refusedToken: false, ...patch });
@@ -74,7 +74,9 @@ function scheduleSync(signal, delayMs) {
 
 function onSample(sample) {
   const bornMs = Math.min(Date.now(), sample.at_ms - clockOffsetMs);
-  gateway.set({ meters: gateway.get().meters.map((m) => (m.id === sample.meter ? withSample(m, sample, bornMs) : m)) });
+  gateway.set({
+    meters: gateway.get().meters.map((m) => (m.id === sample.meter ? withSample(m, sample, bornMs) : m)),
+  });
 }
 
 function onEvent(signal, type, data) {
@@ -82,10 +84,17 @@ function onEvent(signal, type, data) {
   else scheduleSync(signal, STATE_DELAY_MS);
 }
 
-const pause = (ms, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
-});
+/* The signal lives for days: it must not keep a listener of each pause. */
+const pause = (ms, signal) =>
+  new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 
 async function pollFor(durationMs, signal) {
   const end = performance.now() + durationMs;
@@ -101,8 +110,13 @@ async function connect(position, signal) {
   await sync(signal);
   try {
     await readStream({
-      position, signal, parameters: {},
-      onOpen: () => { gateway.set({ way: "stream" }); scheduleSync(signal, SYNC_MS); },
+      position,
+      signal,
+      parameters: {},
+      onOpen: () => {
+        gateway.set({ way: "stream" });
+        scheduleSync(signal, SYNC_MS);
+      },
       onEvent: (type, data) => onEvent(signal, type, data),
     });
   } catch (error) {

@@ -11,7 +11,8 @@ export function valuesOf(sample, known) {
   const values = {};
   for (const [key, value] of Object.entries(sample)) if (key in known) values[key] = value;
   for (const [channel, parts] of Object.entries(sample.channels ?? {}))
-    for (const [key, value] of Object.entries(parts)) if (`${channel}.${key}` in known) values[`${channel}.${key}`] = value;
+    for (const [key, value] of Object.entries(parts))
+      if (`${channel}.${key}` in known) values[`${channel}.${key}`] = value;
   return values;
 }
 
@@ -20,8 +21,12 @@ export function fromAnswer(meters, localMs) {
   return meters.map((meter) => ({
     ...meter,
     bornMs: meter.age_s === null ? null : localMs - meter.age_s * 1000,
-    readings: Object.fromEntries(Object.entries(meter.readings).map(([key, r]) =>
-      [key, { ...r, bornMs: r.age_s === null || r.age_s === undefined ? null : localMs - r.age_s * 1000 }])),
+    readings: Object.fromEntries(
+      Object.entries(meter.readings).map(([key, r]) => [
+        key,
+        { ...r, bornMs: r.age_s === null || r.age_s === undefined ? null : localMs - r.age_s * 1000 },
+      ]),
+    ),
   }));
 }
 
@@ -32,7 +37,14 @@ export function withSample(meter, sample, bornMs) {
   for (const [key, value] of Object.entries(valuesOf(sample, meter.readings))) {
     const before = readings[key];
     if (before.at_ms !== null && before.at_ms !== undefined && before.at_ms > sample.at_ms) continue;
-    readings[key] = { ...before, value, at: sample.at, at_ms: sample.at_ms, bornMs, source: before.source ?? "measured" };
+    readings[key] = {
+      ...before,
+      value,
+      at: sample.at,
+      at_ms: sample.at_ms,
+      bornMs,
+      source: before.source ?? "measured",
+    };
   }
   return { ...meter, readings, bornMs: Math.max(meter.bornMs ?? bornMs, bornMs) };
 }

@@ -1,5 +1,5 @@
-/* The view is in the fragment: "#history?series=main:power_w&from=-24h". A link reopens it, Back goes back, and nothing
- * of it is sent anywhere. */
+/* The view is in the fragment: "#history?series=main:power_w&from=-24h". A link reopens it, Back goes back, and
+ * nothing of it is sent anywhere. */
 export const PAGES = ["live", "history", "energy", "meters", "setup"];
 
 export function parseRoute(hash) {

@@ -1,4 +1,5 @@
-/* Light, dark, or as the system has it. The attribute is always there, so that the style sheet has each colour once. */
+/* Light, dark, or as the system has it. The attribute is always there, so that the style sheet has each colour
+ * once. */
 import { load, save } from "./storage.js";
 
 export const THEMES = ["auto", "light", "dark"];

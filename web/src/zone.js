@@ -5,8 +5,14 @@ function partsFormatter(zone) {
   let found = formatters.get(zone);
   if (!found) {
     found = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone ?? undefined, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
-      hour: "numeric", minute: "numeric", second: "numeric",
+      timeZone: zone ?? undefined,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
     });
     formatters.set(zone, found);
   }

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  barsOf, compareDays, isIncomplete, neighbour, slotsOf, ticksOf, totalsOf, windowOf,
+  barsOf,
+  compareDays,
+  isIncomplete,
+  neighbour,
+  slotsOf,
+  ticksOf,
+  totalsOf,
+  windowOf,
 } from "../../../web/src/energy_view.js";
 import { midnight } from "../../../web/src/zone.js";
 
@@ -32,16 +39,35 @@ test("the window before and after", () => {
   assert.equal(step("year", undefined, -1), "2016-01-01");
 });
 
-const row = (start_ms, import_kwh, export_kwh = 0, complete = 1, cost = undefined) => ({ start_ms, import_kwh, export_kwh, complete, cost });
+const row = (start_ms, import_kwh, export_kwh = 0, complete = 1, cost = undefined) => ({
+  start_ms,
+  import_kwh,
+  export_kwh,
+  complete,
+  cost,
+});
 
 test("bars stand where their time is, years only from the first that is known", () => {
-  assert.deepEqual(barsOf([1, 2, 3], [row(2, 5)], "day").map((b) => b.row?.import_kwh ?? null), [null, 5, null]);
-  assert.deepEqual(barsOf([1, 2, 3], [row(1, null), row(2, 5)], "year").map((b) => b.ms), [2, 3]);
-  assert.deepEqual(barsOf([1, 2, 3], [], "year").map((b) => b.ms), [3]);
+  assert.deepEqual(
+    barsOf([1, 2, 3], [row(2, 5)], "day").map((b) => b.row?.import_kwh ?? null),
+    [null, 5, null],
+  );
+  assert.deepEqual(
+    barsOf([1, 2, 3], [row(1, null), row(2, 5)], "year").map((b) => b.ms),
+    [2, 3],
+  );
+  assert.deepEqual(
+    barsOf([1, 2, 3], [], "year").map((b) => b.ms),
+    [3],
+  );
 });
 
 test("sums, to the last digit", () => {
-  const totals = totalsOf([row(1, 0.1, 0.2, 1, { EUR: 0.1 }), row(2, 0.2, 0.1, 0.5, { EUR: 0.2 }), row(3, null, null, 0)]);
+  const totals = totalsOf([
+    row(1, 0.1, 0.2, 1, { EUR: 0.1 }),
+    row(2, 0.2, 0.1, 0.5, { EUR: 0.2 }),
+    row(3, null, null, 0),
+  ]);
   assert.deepEqual(totals, { known: true, import: 0.3, export: 0.3, costs: { EUR: 0.3 }, incomplete: 1 });
   assert.equal(totalsOf([row(1, null)]).known, false);
 });
@@ -59,12 +85,19 @@ test("today beside yesterday: only steps that are over, the same of both days", 
   const today = 10 * step;
   const rows = Array.from({ length: 14 }, (_, i) => [i * step, i < 10 ? 1 : 2]);
   rows[3][1] = null;
-  const days = compareDays({ columns: ["t_ms", "energy_import_kwh.delta"], rows }, "energy_import_kwh", { yesterday, today, now: today + 3.5 * step });
+  const days = compareDays({ columns: ["t_ms", "energy_import_kwh.delta"], rows }, "energy_import_kwh", {
+    yesterday,
+    today,
+    now: today + 3.5 * step,
+  });
   assert.equal(days.end, today + 3 * step);
   assert.equal(days.today, 6);
   assert.equal(days.same, 3);
   assert.deepEqual(days.before[days.before.length - 1], [10 * step, 9]);
-  assert.equal(compareDays({ columns: ["t_ms"], rows }, "energy_import_kwh", { yesterday, today, now: today }), null);
+  assert.equal(
+    compareDays({ columns: ["t_ms"], rows }, "energy_import_kwh", { yesterday, today, now: today }),
+    null,
+  );
 });
 
 test("ticks are round, and hold 0", () => {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import {
-  DASH, formatAgo, formatDuration, formatEnergy, formatMoney, formatNumber, formatTick, formatValue, withUnit,
+  DASH,
+  formatAgo,
+  formatDuration,
+  formatEnergy,
+  formatMoney,
+  formatNumber,
+  formatTick,
+  formatValue,
+  withUnit,
 } from "../../../web/src/format.js";
 import { setLanguage } from "../../../web/src/i18n.js";
 
@@ -39,7 +47,10 @@ test("money of a currency that nobody knows", () => {
 });
 
 test("energies keep four digits", () => {
-  assert.deepEqual([0.0625, 12.345, 1234.56].map((v) => plain(formatEnergy(v))), ["0.063 kWh", "12.35 kWh", "1,234.6 kWh"]);
+  assert.deepEqual(
+    [0.0625, 12.345, 1234.56].map((v) => plain(formatEnergy(v))),
+    ["0.063 kWh", "12.35 kWh", "1,234.6 kWh"],
+  );
 });
 
 test("ages and durations", () => {

@@ -9,9 +9,13 @@ const SOURCE = new URL("../../../web/src/", import.meta.url);
 const places = (text) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
 
 function sources() {
-  return ["", "pages/", "parts/"].flatMap((folder) => readdirSync(new URL(folder, SOURCE))
-    .filter((name) => /\.jsx?$/.test(name) && name !== "messages.js")
-    .map((name) => readFileSync(new URL(folder + name, SOURCE), "utf8"))).join("\n");
+  return ["", "pages/", "parts/"]
+    .flatMap((folder) =>
+      readdirSync(new URL(folder, SOURCE))
+        .filter((name) => /\.jsx?$/.test(name) && name !== "messages.js")
+        .map((name) => readFileSync(new URL(folder + name, SOURCE), "utf8")),
+    )
+    .join("\n");
 }
 
 test("each language has each message, with the same places", () => {
@@ -41,7 +45,9 @@ test("each message that the page asks for by name is there", () => {
 /* Keys made of parts, t(`state.${state}`), are used by their beginning; others by their name somewhere in the code. */
 test("no message is left over", () => {
   const text = sources();
-  const beginnings = [...text.matchAll(/`([a-z_]+[.-](?:[a-z]+[.-])?|history\.preset)\$\{/g)].map(([, begin]) => begin);
+  const beginnings = [...text.matchAll(/`([a-z_]+[.-](?:[a-z]+[.-])?|history\.preset)\$\{/g)].map(
+    ([, begin]) => begin,
+  );
   const groups = ["framing.", "counters.", "withheld."];
   for (const key of Object.keys(messages))
     assert.ok(text.includes(`"${key}"`) || [...beginnings, ...groups].some((begin) => key.startsWith(begin)), key);

@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flowOf, fromAnswer, isUnknown, splitKey, valuesOf, withSample } from "../../../web/src/readings.js";
 
-const reading = (value, at_ms) => ({ value, at_ms, age_s: at_ms === null ? null : 1, source: "measured", origin: "dp 1" });
+const reading = (value, at_ms) => ({
+  value,
+  at_ms,
+  age_s: at_ms === null ? null : 1,
+  source: "measured",
+  origin: "dp 1",
+});
 const METER = {
-  id: "main", profile: "p", age_s: 1, at_ms: 900,
+  id: "main",
+  profile: "p",
+  age_s: 1,
+  at_ms: 900,
   readings: { power_w: reading(10, 900), "l1.power_w": reading(null, null), energy_import_kwh: reading(5, 900) },
 };
 const fresh = () => fromAnswer([METER], 2000)[0];
@@ -15,7 +24,13 @@ test("keys of channels", () => {
 });
 
 test("a sample's values, plain and of channels, and nothing that is no series of the meter", () => {
-  const sample = { meter: "main", at_ms: 1000, power_w: -3, channels: { l1: { power_w: 4, other: 1 } }, frequency_hz: 50 };
+  const sample = {
+    meter: "main",
+    at_ms: 1000,
+    power_w: -3,
+    channels: { l1: { power_w: 4, other: 1 } },
+    frequency_hz: 50,
+  };
   assert.deepEqual(valuesOf(sample, METER.readings), { power_w: -3, "l1.power_w": 4 });
 });
 
@@ -43,8 +58,10 @@ test("an old sample, replayed, does not take a newer value back", () => {
 });
 
 test("directions, and a zero that is none", () => {
-  assert.deepEqual([3, -3, 0, 0.04, -0.04, null, undefined].map((p) => flowOf(p)),
-    ["import", "export", "none", "none", "none", "unknown", "unknown"]);
+  assert.deepEqual(
+    [3, -3, 0, 0.04, -0.04, null, undefined].map((p) => flowOf(p)),
+    ["import", "export", "none", "none", "none", "unknown", "unknown"],
+  );
 });
 
 test("a meter that nobody understands yet", () => {

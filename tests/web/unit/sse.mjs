@@ -9,9 +9,10 @@ function parse(...pieces) {
   return events;
 }
 
-const STREAM = "event: state\ndata: {\"a\":1}\n\n: alive\n\nid: 7\r\nevent: sample\r\ndata: one\r\ndata:two\r\n\r\nid\ndata\n\n";
+const STREAM =
+  'event: state\ndata: {"a":1}\n\n: alive\n\nid: 7\r\nevent: sample\r\ndata: one\r\ndata:two\r\n\r\nid\ndata\n\n';
 const EVENTS = [
-  { type: "state", id: undefined, data: "{\"a\":1}" },
+  { type: "state", id: undefined, data: '{"a":1}' },
   { type: "sample", id: "7", data: "one\ntwo" },
   { type: "message", id: "", data: "" },
 ];
@@ -23,7 +24,11 @@ test("events, comments, every kind of line end", () => {
 test("the same however the stream is cut", () => {
   for (let cut = 0; cut <= STREAM.length; cut++)
     for (let second = cut; second <= STREAM.length; second++)
-      assert.deepEqual(parse(STREAM.slice(0, cut), STREAM.slice(cut, second), STREAM.slice(second)), EVENTS, `${cut} ${second}`);
+      assert.deepEqual(
+        parse(STREAM.slice(0, cut), STREAM.slice(cut, second), STREAM.slice(second)),
+        EVENTS,
+        `${cut} ${second}`,
+      );
 });
 
 test("an event without data, or without its end, is none", () => {

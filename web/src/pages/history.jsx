@@ -3,40 +3,65 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, meterPath, query } from "../api.js";
 import { DASH, formatDuration, formatMoment, formatNumber, formatTick, formatTime, withUnit } from "../format.js";
 import {
-  curvesOfRaw, curvesOfSteps, exportsOf, extremesOf, formatSeries, joinCurves, parseSeries, PRESETS, rangeOf, requestsOf,
-  SERIES_MAX, timeText, viewOfRange,
+  curvesOfRaw,
+  curvesOfSteps,
+  exportsOf,
+  extremesOf,
+  formatSeries,
+  joinCurves,
+  parseSeries,
+  PRESETS,
+  rangeOf,
+  requestsOf,
+  SERIES_MAX,
+  timeText,
+  viewOfRange,
 } from "../history_view.js";
 import { currentLanguage, t } from "../i18n.js";
 import { gateway } from "../live.js";
-import { CopyButton, Failure, IconButton, Segments, seriesLabel, unitOf } from "../parts/common.jsx";
+import { CopyButton, Failure, IconButton, markPaint, Segments, seriesLabel, unitOf } from "../parts/common.jsx";
 import { Download } from "../parts/download.jsx";
 import { Icon } from "../parts/icon.jsx";
 import { useZone } from "../parts/site_zone.jsx";
-import { go } from "../route.js";
+import { formatRoute, go } from "../route.js";
 import { useStore } from "../store.js";
 import { watchTheme } from "../theme.js";
 
 const FOLLOW_MIN_MS = 5000;
-const FOLLOW_STEPS = 400;     /* a range that follows the clock moves on by this part of itself */
-const BAND_ALPHA = ["2e", "22", "16"];  /* fainter where several lie on each other */
-const COLORS = 6;             /* --curve-1 .. in the style sheet */
+const FOLLOW_STEPS = 400; /* a range that follows the clock moves on by this part of itself */
+const BAND_ALPHA = ["2e", "22", "16"]; /* fainter where several lie on each other */
+const COLORS = 6; /* --curve-1 .. in the style sheet */
 
 /* The steps and, close enough, the reports; too many reports at once: the steps again. */
 async function loadGroup(request, signal) {
   const path = (values) => meterPath(request.meter, `/history?${query(values)}`);
-  const [steps, raw] = await Promise.all([ask(path(request.steps), signal), request.raw ? ask(path(request.raw), signal) : null]);
+  const [steps, raw] = await Promise.all([
+    ask(path(request.steps), signal),
+    request.raw ? ask(path(request.raw), signal) : null,
+  ]);
   const useRaw = raw !== null && raw.next === null;
-  return { curves: useRaw ? curvesOfRaw(request, raw, steps) : curvesOfSteps(request, steps), raw: useRaw, step: steps.step_s, tier: useRaw ? "raw" : steps.tier };
+  return {
+    curves: useRaw ? curvesOfRaw(request, raw, steps) : curvesOfSteps(request, steps),
+    raw: useRaw,
+    step: steps.step_s,
+    tier: useRaw ? "raw" : steps.tier,
+  };
 }
 
 async function loadHistory(series, requests, range, signal) {
-  const begin = performance.now();
   const groups = await Promise.all(requests.map((request) => loadGroup(request, signal)));
   const all = groups.flatMap((group) => group.curves.map((curve) => ({ ...curve, raw: group.raw })));
   const ordered = series.map(({ meter, key }) => all.find((c) => c.meter === meter && c.key === key));
   const { times, curves } = joinCurves(ordered);
-  performance.measure("metergate-history", { start: begin });
-  return { times, curves, raw: groups.some((g) => g.raw), step: groups[0]?.step, tier: groups[0]?.tier, range, series: formatSeries(series) };
+  return {
+    times,
+    curves,
+    raw: groups.some((g) => g.raw),
+    step: groups[0]?.step,
+    tier: groups[0]?.tier,
+    range,
+    series: formatSeries(series),
+  };
 }
 
 /* The view's range, moved on with the clock while it follows it. */
@@ -63,8 +88,13 @@ function useHistory(series, range, width, quantities) {
     const requests = requestsOf(series, range, width, isCounter);
     setResult((before) => ({ ...before, busy: true }));
     loadHistory(series, requests, range, controller.signal).then(
-      (data) => { if (!controller.signal.aborted) setResult({ data: { ...data, requests }, error: null, busy: false }); },
-      (error) => { if (!controller.signal.aborted) setResult((before) => ({ ...before, error, busy: false })); });
+      (data) => {
+        if (!controller.signal.aborted) setResult({ data: { ...data, requests }, error: null, busy: false });
+      },
+      (error) => {
+        if (!controller.signal.aborted) setResult((before) => ({ ...before, error, busy: false }));
+      },
+    );
     return () => controller.abort();
   }, [name, range.from, range.to, width]);
   return result;
@@ -82,7 +112,9 @@ function tickNumber(value, splits) {
 
 function lookOf(zone) {
   return {
-    text: cssValue("--quiet"), grid: cssValue("--line"), zero: cssValue("--quiet"),
+    text: cssValue("--quiet"),
+    grid: cssValue("--line"),
+    zero: cssValue("--quiet"),
     font: `12px ${cssValue("--font")}`,
     tick: (ms, increment) => formatTick(ms, increment, zone ?? undefined),
     number: tickNumber,
@@ -92,7 +124,13 @@ function lookOf(zone) {
 function curveLooks(data, quantities) {
   return data.curves.map((curve, i) => {
     const color = cssValue(`--curve-${(i % COLORS) + 1}`);
-    return { unit: unitOf(curve.key, quantities), color, fill: `${color}${BAND_ALPHA[Math.min(data.curves.length, BAND_ALPHA.length) - 1]}`, band: curve.low !== null && curve.high !== null, raw: curve.raw };
+    return {
+      unit: unitOf(curve.key, quantities),
+      color,
+      fill: `${color}${BAND_ALPHA[Math.min(data.curves.length, BAND_ALPHA.length) - 1]}`,
+      band: curve.low !== null && curve.high !== null,
+      raw: curve.raw,
+    };
   });
 }
 
@@ -106,6 +144,9 @@ function useChart(chart, box, data, range, zone, quantities, actions) {
   const [theme, again] = useState(0);
   useEffect(() => watchTheme(() => again((n) => n + 1)), []);
   useEffect(() => {
+    import("./chart.js");
+  }, []); /* beside the first question, not after its answer */
+  useEffect(() => {
     if (!data) return undefined;
     let gone = false;
     import("./chart.js").then(({ createChart }) => {
@@ -114,20 +155,37 @@ function useChart(chart, box, data, range, zone, quantities, actions) {
       const next = JSON.stringify([looks, theme, zone, currentLanguage()]);
       const columns = columnsOf(data, looks);
       const shown = [data.range.from, data.range.to];
-      if (chart.current && shape.current === next) return chart.current.setData(columns, shown);
-      chart.current?.destroy();
-      shape.current = next;
-      chart.current = createChart(box.current, {
-        curves: looks, look: lookOf(zone), zone, range: shown, data: columns,
-        size: { width: box.current.clientWidth, height: box.current.clientHeight }, ...actions.current,
-      });
-      box.current.dataset.ready = data.series;
-      performance.mark("metergate-chart");
+      if (chart.current && shape.current === next) chart.current.setData(columns, shown);
+      else {
+        chart.current?.destroy();
+        shape.current = next;
+        chart.current = createChart(box.current, {
+          curves: looks,
+          look: lookOf(zone),
+          zone,
+          range: shown,
+          data: columns,
+          size: { width: box.current.clientWidth, height: box.current.clientHeight },
+          ...actions.current,
+        });
+        box.current.dataset.ready = data.series;
+      }
+      markPaint("metergate-chart");
     });
-    return () => { gone = true; };
+    return () => {
+      gone = true;
+    };
   }, [data, theme, zone, currentLanguage()]);
-  useEffect(() => { chart.current?.setRange([range.from, range.to]); }, [range.from, range.to]);
-  useEffect(() => () => { chart.current?.destroy(); chart.current = null; }, []);
+  useEffect(() => {
+    chart.current?.setRange([range.from, range.to]);
+  }, [range.from, range.to]);
+  useEffect(
+    () => () => {
+      chart.current?.destroy();
+      chart.current = null;
+    },
+    [],
+  );
 }
 
 function useWidth(box, chart) {
@@ -152,18 +210,30 @@ function useWidth(box, chart) {
 
 function SeriesRow({ series, i, curve, index, quantities, name, onRemove, zone }) {
   const unit = unitOf(series.key, quantities);
-  const at = index === null || !curve ? null : { mean: curve.mean[index], low: curve.low?.[index], high: curve.high?.[index] };
+  const at =
+    index === null || !curve
+      ? null
+      : { mean: curve.mean[index], low: curve.low?.[index], high: curve.high?.[index] };
   const { low, high } = curve ? extremesOf(curve) : { low: null, high: null };
-  const extreme = (e) => (e ? <span title={formatMoment(e.ms, zone ?? undefined)}>{withUnit(e.value, unit)}</span> : DASH);
+  const extreme = (e) =>
+    e ? <span title={formatMoment(e.ms, zone ?? undefined)}>{withUnit(e.value, unit)}</span> : DASH;
   return (
     <tr>
-      <th scope="row"><span class="swatch" style={{ background: `var(--curve-${(i % COLORS) + 1})` }} />{name}</th>
-      <td class="number now">{at ? withUnit(at.mean ?? null, unit) : DASH}
-        {at && typeof at.low === "number" && <span class="quiet band">{`${withUnit(at.low, unit)} \u2026 ${withUnit(at.high, unit)}`}</span>}
+      <th scope="row">
+        <span class="swatch" style={{ background: `var(--curve-${(i % COLORS) + 1})` }} />
+        {name}
+      </th>
+      <td class="number now">
+        {at ? withUnit(at.mean ?? null, unit) : DASH}
+        {at && typeof at.low === "number" && (
+          <span class="quiet band">{`${withUnit(at.low, unit)} \u2026 ${withUnit(at.high, unit)}`}</span>
+        )}
       </td>
       <td class="number">{extreme(low)}</td>
       <td class="number">{extreme(high)}</td>
-      <td class="tool">{onRemove && <IconButton icon="close" label={t("history.remove", { name })} onClick={onRemove} />}</td>
+      <td class="tool">
+        {onRemove && <IconButton icon="close" label={t("history.remove", { name })} onClick={onRemove} />}
+      </td>
     </tr>
   );
 }
@@ -175,23 +245,42 @@ function cursorTime(ms, data, zone) {
 }
 
 function Legend({ series, data, index, quantities, meters, view, zone }) {
-  const name = ({ meter, key }) => `${meters.length > 1 ? `${meters.find((m) => m.id === meter)?.name ?? meter}: ` : ""}${seriesLabel(key, quantities)}`;
+  const name = ({ meter, key }) =>
+    (meters.length > 1 ? `${meters.find((m) => m.id === meter)?.name ?? meter}: ` : "") +
+    seriesLabel(key, quantities);
   const remove = (s) => () => go("history", { ...view, series: formatSeries(series.filter((o) => o !== s)) });
   return (
     <div class="scroll" role="group" aria-label={t("series")} tabIndex={0}>
       <table class="legend">
-        <thead><tr>
-          <th scope="col">{t("series")}</th>
-          <th scope="col" class="number now">{index !== null && data ? cursorTime(data.times[index], data, zone) : t("history.cursor")}</th>
-          <th scope="col" class="number">{t("history.least")}</th>
-          <th scope="col" class="number">{t("history.greatest")}</th>
-          <td class="tool" />
-        </tr></thead>
+        <thead>
+          <tr>
+            <th scope="col">{t("series")}</th>
+            <th scope="col" class="number now">
+              {index !== null && data ? cursorTime(data.times[index], data, zone) : t("history.cursor")}
+            </th>
+            <th scope="col" class="number">
+              {t("history.least")}
+            </th>
+            <th scope="col" class="number">
+              {t("history.greatest")}
+            </th>
+            <td class="tool" />
+          </tr>
+        </thead>
         <tbody>
           {series.map((s, i) => (
-            <SeriesRow key={`${s.meter}:${s.key}`} series={s} i={i} index={index} quantities={quantities} name={name(s)} zone={zone}
+            <SeriesRow
+              key={`${s.meter}:${s.key}`}
+              series={s}
+              i={i}
+              index={index}
+              quantities={quantities}
+              name={name(s)}
+              zone={zone}
               curve={data?.curves.find((c) => c.meter === s.meter && c.key === s.key)}
-              onRemove={series.length > 1 ? remove(s) : null} />))}
+              onRemove={series.length > 1 ? remove(s) : null}
+            />
+          ))}
         </tbody>
       </table>
     </div>
@@ -207,14 +296,22 @@ function AddSeries({ series, meters, quantities, view }) {
     if (key) go("history", { ...view, series: formatSeries([...series, { meter, key }]) });
   };
   return (
-    <label class="choice wide"><Icon name="plus" /><span class="hidden">{t("history.add")}</span>
+    <label class="choice wide">
+      <Icon name="plus" />
+      <span class="hidden">{t("history.add")}</span>
       <select value="" onChange={add}>
         <option value="">{t("history.add")}</option>
         {meters.map((m) => (
           <optgroup key={m.id} label={m.name}>
-            {Object.keys(m.readings).filter((key) => !taken.has(`${m.id}:${key}`)).map((key) => (
-              <option key={key} value={`${m.id}:${key}`}>{seriesLabel(key, quantities)}</option>))}
-          </optgroup>))}
+            {Object.keys(m.readings)
+              .filter((key) => !taken.has(`${m.id}:${key}`))
+              .map((key) => (
+                <option key={key} value={`${m.id}:${key}`}>
+                  {seriesLabel(key, quantities)}
+                </option>
+              ))}
+          </optgroup>
+        ))}
       </select>
     </label>
   );
@@ -233,14 +330,23 @@ function Walk({ range, move }) {
 
 function Sources({ data, meters, range, series }) {
   if (!data) return null;
-  const link = () => `${location.href.split("#")[0]}#history?series=${formatSeries(series)}&from=${timeText(range.from)}&to=${timeText(range.to)}`;
+  const link = () =>
+    location.href.split("#")[0] +
+    formatRoute("history", { series: formatSeries(series), from: timeText(range.from), to: timeText(range.to) });
   return (
     <div class="toolbar below">
-      <p class="quiet">{data.raw ? t("history.reports") : t("history.step", { step: formatDuration(data.step) })}</p>
+      <p class="quiet">
+        {data.raw ? t("history.reports") : t("history.step", { step: formatDuration(data.step) })}
+      </p>
       <div class="buttons">
         {exportsOf(data.requests, data.raw).map(({ meter, query: values }) => (
-          <Download key={meter + values.series} path={meterPath(meter, `/history?${query(values)}`)} name={`${meter}.csv`}
-            label={meters.length > 1 ? `CSV: ${meters.find((m) => m.id === meter)?.name ?? meter}` : "CSV"} />))}
+          <Download
+            key={meter + values.series}
+            path={meterPath(meter, `/history?${query(values)}`)}
+            name={`${meter}.csv`}
+            label={meters.length > 1 ? `CSV: ${meters.find((m) => m.id === meter)?.name ?? meter}` : "CSV"}
+          />
+        ))}
         <CopyButton icon="link" label="history.link" text={link} />
       </div>
     </div>
@@ -263,44 +369,63 @@ function keyHandler(chart, data, index, move) {
   };
 }
 
-export function History({ view }) {
-  const { meters, quantities, service } = useStore(gateway);
-  const zone = useZone();
-  const box = useRef(null);
-  const [index, setIndex] = useState(null);
-  const range = useRange(view);
-  const series = parseSeries(view.series, meters);
-  const show = (from, to) => go("history", { ...view, series: formatSeries(series), ...viewOfRange(from, to, Date.now()) });
+/* Where the view goes: onZoom to a range, move by parts of the one that is shown. The chart lives longer than a view
+ * and keeps one pair of functions. */
+function useWalking(view, series, range, setIndex) {
+  const show = (from, to) =>
+    go("history", { ...view, series: formatSeries(series), ...viewOfRange(from, to, Date.now()) });
   const move = (by, zoom) => {
     const span = range.to - range.from;
     const middle = (range.from + range.to) / 2 + by * span;
     show(middle - (span * zoom) / 2, middle + (span * zoom) / 2);
   };
-  const actions = useRef({});
-  actions.current.onZoom = show;
-  actions.current.onCursor = setIndex;
-  const stable = useRef({ onZoom: (from, to) => actions.current.onZoom(from, to), onCursor: (i) => actions.current.onCursor(i) });
+  const latest = useRef(show);
+  latest.current = show;
+  const actions = useRef({ onZoom: (from, to) => latest.current(from, to), onCursor: setIndex });
+  return { move, actions };
+}
+
+const isEmpty = (data) => data.curves.every((c) => c.mean.every((value) => typeof value !== "number"));
+
+export function History({ view }) {
+  const { meters, quantities, service } = useStore(gateway);
+  const zone = useZone();
+  const box = useRef(null);
   const chart = useRef(null);
+  const [index, setIndex] = useState(null);
+  const range = useRange(view);
+  const series = parseSeries(view.series, meters);
+  const { move, actions } = useWalking(view, series, range, setIndex);
   const width = useWidth(box, chart);
   const { data, error, busy } = useHistory(service ? series : [], range, width, quantities);
-  useChart(chart, box, data, range, zone, quantities, stable);
+  useChart(chart, box, data, range, zone, quantities, actions);
   const valid = data !== null && index !== null && index < data.times.length ? index : null;
+  const shared = { series, data, meters, quantities, view, range, zone };
+  const presets = PRESETS.map((key) => [key, t(`history.preset${key}`)]);
+  const choose = (from) => go("history", { series: view.series, from });
+  const onKeyDown = keyHandler(chart, data, valid, move);
   return (
     <>
       <div class="toolbar">
-        <Segments label={t("history.range")} value={range.preset} onChange={(from) => go("history", { series: view.series, from })}
-          options={PRESETS.map((key) => [key, t(`history.preset${key}`)])} />
+        <Segments label={t("history.range")} value={range.preset} onChange={choose} options={presets} />
         <Walk range={range} move={move} />
-        <AddSeries series={series} meters={meters} quantities={quantities} view={view} />
+        <AddSeries {...shared} />
       </div>
       <Failure error={error} />
       <div class="card chart-card">
-        <div class="chart" ref={box} tabIndex={0} role="group" aria-label={t("history.chart")} aria-busy={busy}
-          onKeyDown={keyHandler(chart, data, valid, move)} />
-        {data && data.curves.every((c) => c.mean.every((v) => typeof v !== "number")) && <p class="empty quiet">{t("history.nothing")}</p>}
-        <Legend series={series} data={data} index={valid} quantities={quantities} meters={meters} view={view} zone={zone} />
+        <div
+          class="chart"
+          ref={box}
+          tabIndex={0}
+          role="group"
+          aria-label={t("history.chart")}
+          aria-busy={busy}
+          onKeyDown={onKeyDown}
+        />
+        {data && isEmpty(data) && <p class="empty quiet">{t("history.nothing")}</p>}
+        <Legend {...shared} index={valid} />
       </div>
-      <Sources data={data} meters={meters} range={range} series={series} />
+      <Sources {...shared} />
       <p class="quiet help">{t("history.help")}</p>
     </>
   );

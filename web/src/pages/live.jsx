@@ -1,10 +1,10 @@
 /* What happens now: power, large and signed, and everything else that the meters say. */
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { ask, meterPath } from "../api.js";
 import { DASH, formatAgo, formatEnergy, formatMoney, formatValue, withUnit } from "../format.js";
 import { t } from "../i18n.js";
 import { gateway } from "../live.js";
-import { Spoken, seriesLabel, StatePill, Table, unitOf, useAnswer, useNow } from "../parts/common.jsx";
+import { markPaint, Spoken, seriesLabel, StatePill, Table, unitOf, useAnswer, useNow } from "../parts/common.jsx";
 import { Sparkline } from "../parts/sparkline.jsx";
 import { flowOf, isUnknown, splitKey } from "../readings.js";
 import { formatRoute } from "../route.js";
@@ -19,7 +19,7 @@ const DEVICES = { vue: "Emporia Vue Utility Connect" }; /* protocols of one devi
 function useShown(meter, lost, now) {
   const newest = Math.max(0, ...Object.values(meter.readings).map((r) => r.bornMs ?? 0));
   const forget = lost && now - newest > FORGET_MS;
-  return (key) => (forget ? null : meter.readings[key]?.value ?? null);
+  return (key) => (forget ? null : (meter.readings[key]?.value ?? null));
 }
 
 function Power({ meter, read, now }) {
@@ -28,11 +28,22 @@ function Power({ meter, read, now }) {
   const text = formatValue(power, "W", true);
   return (
     <div class="power" data-flow={flow}>
-      <p class="number"><span class="value">{text}</span>{" "}<span class="unit">W</span></p>
+      <p class="number">
+        <span class="value">{text}</span> <span class="unit">W</span>
+      </p>
       <p class="direction">{t(`flow.${flow}`)}</p>
-      <a class="spark" href={formatRoute("history", { series: `${meter.id}:power_w`, from: "-1h" })}
-        aria-label={t("live.hour", { meter: meter.name })}>
-        <Sparkline id={meter.id} series="power_w" value={power} now={now} label={t("live.hour", { meter: meter.name })} />
+      <a
+        class="spark"
+        href={formatRoute("history", { series: `${meter.id}:power_w`, from: "-1h" })}
+        aria-label={t("live.hour", { meter: meter.name })}
+      >
+        <Sparkline
+          id={meter.id}
+          series="power_w"
+          value={power}
+          now={now}
+          label={t("live.hour", { meter: meter.name })}
+        />
       </a>
     </div>
   );
@@ -65,44 +76,76 @@ function Channels({ keys, read, quantities }) {
   const channels = [...new Set(parts.map(([channel]) => channel))];
   const rows = [...quantities.keys()].filter((quantity) => parts.some(([, q]) => q === quantity));
   return (
-    <Table label={t("live.channels")}
+    <Table
+      label={t("live.channels")}
       columns={[[t("live.channel")], ...channels.map((c) => [c.toUpperCase(), "number"])]}
       rows={rows.map((quantity) => ({
         key: quantity,
-        cells: [`${seriesLabel(quantity, quantities)}${unitOf(quantity, quantities) ? `, ${unitOf(quantity, quantities)}` : ""}`,
-          ...channels.map((c) => (keys.includes(`${c}.${quantity}`) ?
-            formatValue(read(`${c}.${quantity}`), unitOf(quantity, quantities)) : ""))],
-      }))} />
+        cells: [
+          [seriesLabel(quantity, quantities), unitOf(quantity, quantities)].filter(Boolean).join(", "),
+          ...channels.map((c) =>
+            keys.includes(`${c}.${quantity}`)
+              ? formatValue(read(`${c}.${quantity}`), unitOf(quantity, quantities))
+              : "",
+          ),
+        ],
+      }))}
+    />
   );
 }
 
 function Today({ meter }) {
-  const { data } = useAnswer((signal) => ask(meterPath(meter.id, "/energy?period=day&from=-1s"), signal), [meter.id], TODAY_MS);
+  const { data } = useAnswer(
+    (signal) => ask(meterPath(meter.id, "/energy?period=day&from=-1s"), signal),
+    [meter.id],
+    TODAY_MS,
+  );
   const row = data?.rows[data.rows.length - 1];
   if (!row || row.import_kwh === null) return null;
   return (
     <p class="today">
       <a href={formatRoute("energy", { meter: meter.id })}>{t("live.today")}</a>
-      <span>{t("energy.import")} <b>{formatEnergy(row.import_kwh)}</b></span>
-      {row.export_kwh > 0 && <span>{t("energy.export")} <b>{formatEnergy(row.export_kwh)}</b></span>}
+      <span>
+        {t("energy.import")} <b>{formatEnergy(row.import_kwh)}</b>
+      </span>
+      {row.export_kwh > 0 && (
+        <span>
+          {t("energy.export")} <b>{formatEnergy(row.export_kwh)}</b>
+        </span>
+      )}
       {Object.entries(row.cost ?? {}).map(([currency, value]) => (
-        <span key={currency}>{t("energy.cost")} <b>{formatMoney(value, currency)}</b></span>))}
+        <span key={currency}>
+          {t("energy.cost")} <b>{formatMoney(value, currency)}</b>
+        </span>
+      ))}
     </p>
   );
 }
 
 function Origins({ meter, read, quantities, now }) {
   const [open, setOpen] = useState(false);
-  const rows = open ? Object.entries(meter.readings).map(([key, r]) => ({
-    key,
-    cells: [seriesLabel(key, quantities), withUnit(read(key), unitOf(key, quantities)),
-      r.bornMs === null ? DASH : formatAgo((now - r.bornMs) / 1000), r.source ? t(`source.${r.source}`) : DASH, r.origin ?? DASH],
-  })) : [];
+  const rows = open
+    ? Object.entries(meter.readings).map(([key, r]) => ({
+        key,
+        cells: [
+          seriesLabel(key, quantities),
+          withUnit(read(key), unitOf(key, quantities)),
+          r.bornMs === null ? DASH : formatAgo((now - r.bornMs) / 1000),
+          r.source ? t(`source.${r.source}`) : DASH,
+          r.origin ?? DASH,
+        ],
+      }))
+    : [];
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{t("live.origins")}</summary>
-      {open && <Table label={t("live.origins")} rows={rows}
-        columns={[[t("series")], [t("value"), "number"], [t("age")], [t("source")], [t("origin")]]} />}
+      {open && (
+        <Table
+          label={t("live.origins")}
+          rows={rows}
+          columns={[[t("series")], [t("value"), "number"], [t("age")], [t("source")], [t("origin")]]}
+        />
+      )}
     </details>
   );
 }
@@ -113,8 +156,21 @@ function Remarks({ meter, lost }) {
   const words = [meter.state !== "online" ? meter.reason : null, meter.hint].filter(Boolean);
   return (
     <div role="status">
-      {words.length > 0 && <p class="notice">{words.map((text, i) => <>{i > 0 && ". "}<Spoken text={text} /></>)}</p>}
-      {meter.notices.map((text) => <p key={text} class="notice"><Spoken text={text} /></p>)}
+      {words.length > 0 && (
+        <p class="notice">
+          {words.map((text, i) => (
+            <>
+              {i > 0 && ". "}
+              <Spoken text={text} />
+            </>
+          ))}
+        </p>
+      )}
+      {meter.notices.map((text) => (
+        <p key={text} class="notice">
+          <Spoken text={text} />
+        </p>
+      ))}
     </div>
   );
 }
@@ -131,8 +187,12 @@ function Meter({ meter, state, now }) {
   const plain = keys.filter((key) => key !== "power_w" && !key.includes("."));
   const channels = keys.filter((key) => key.includes("."));
   return (
-    <article class="card meter" data-old={lost || !meter.available ? "" : undefined} aria-labelledby={`meter-${meter.id}`}
-      data-wide={new Set(channels.map((key) => splitKey(key)[0])).size > 3 ? "" : undefined}>
+    <article
+      class="card meter"
+      data-old={lost || !meter.available ? "" : undefined}
+      aria-labelledby={`meter-${meter.id}`}
+      data-wide={new Set(channels.map((key) => splitKey(key)[0])).size > 3 ? "" : undefined}
+    >
       <header>
         <h2 id={`meter-${meter.id}`}>{meter.name}</h2>
         <StatePill state={lost ? "unknown" : meter.state} />
@@ -144,7 +204,11 @@ function Meter({ meter, state, now }) {
       <Today meter={meter} />
       {keys.length > 0 && <Origins meter={meter} read={read} quantities={state.quantities} now={now} />}
       <p class="foot quiet">
-        <span>{meter.bornMs === null ? t("live.no_reading") : t("live.updated", { ago: formatAgo((now - meter.bornMs) / 1000) })}</span>
+        <span>
+          {meter.bornMs === null
+            ? t("live.no_reading")
+            : t("live.updated", { ago: formatAgo((now - meter.bornMs) / 1000) })}
+        </span>
         <a href={formatRoute("meters", { meter: meter.id })}>{deviceOf(meter)}</a>
       </p>
     </article>
@@ -154,11 +218,17 @@ function Meter({ meter, state, now }) {
 export function Live() {
   const state = useStore(gateway);
   const now = useNow();
+  const here = state.meters.length > 0;
+  useLayoutEffect(() => {
+    if (here) markPaint("metergate-live");
+  }, [here]);
   if (!state.service) return null;
   if (state.meters.length === 0 && state.phase === "live") return <p class="empty quiet">{t("live.none")}</p>;
   return (
     <div class="meters" data-count={state.meters.length}>
-      {state.meters.map((meter) => <Meter key={meter.id} meter={meter} state={state} now={now} />)}
+      {state.meters.map((meter) => (
+        <Meter key={meter.id} meter={meter} state={state} now={now} />
+      ))}
     </div>
   );
 }

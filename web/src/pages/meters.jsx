@@ -5,7 +5,17 @@ import { DASH, formatAgo, formatMoment, formatNumber, formatPercent, formatTime,
 import { has, t } from "../i18n.js";
 import { countersOf, framesOf, onlinePart, spaced, timelineOf } from "../link_time.js";
 import { gateway } from "../live.js";
-import { Failure, Segments, seriesLabel, Spoken, stateLabel, StatePill, Table, unitOf, useAnswer } from "../parts/common.jsx";
+import {
+  Failure,
+  Segments,
+  seriesLabel,
+  Spoken,
+  stateLabel,
+  StatePill,
+  Table,
+  unitOf,
+  useAnswer,
+} from "../parts/common.jsx";
 import { Download } from "../parts/download.jsx";
 import { useZone } from "../parts/site_zone.jsx";
 import { go } from "../route.js";
@@ -45,17 +55,34 @@ function Timeline({ events, meter, view }) {
   const edge = (ms) => formatTime(ms, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   return (
     <section class="card" aria-labelledby="link">
-      <div class="head"><h2 id="link">{t("link.title")}</h2>
-        <Segments label={t("history.range")} value={length} options={Object.keys(SPANS).map((key) => [key, t(`history.preset-${key === "1d" ? "24h" : key}`)])}
-          onChange={(span) => go("meters", { ...view, meter: meter.id, span })} />
+      <div class="head">
+        <h2 id="link">{t("link.title")}</h2>
+        <Segments
+          label={t("history.range")}
+          value={length}
+          options={Object.keys(SPANS).map((key) => [key, t(`history.preset-${key === "1d" ? "24h" : key}`)])}
+          onChange={(span) => go("meters", { ...view, meter: meter.id, span })}
+        />
       </div>
       <svg class="timeline" viewBox="0 0 1000 28" preserveAspectRatio="none" role="img" aria-label={words}>
         {spans.map((s) => (
-          <rect key={s.from} data-state={s.state} x={x(s.from)} y="0" width={Math.max(x(s.to) - x(s.from), 1)} height="28">
+          <rect
+            key={s.from}
+            data-state={s.state}
+            x={x(s.from)}
+            y="0"
+            width={Math.max(x(s.to) - x(s.from), 1)}
+            height="28"
+          >
             <title>{`${stateLabel(s.state)}: ${formatMoment(s.from)} \u2013 ${formatMoment(s.to)}`}</title>
-          </rect>))}
+          </rect>
+        ))}
       </svg>
-      <p class="edges quiet"><span>{edge(from)}</span><span>{words}</span><span>{edge(to)}</span></p>
+      <p class="edges quiet">
+        <span>{edge(from)}</span>
+        <span>{words}</span>
+        <span>{edge(to)}</span>
+      </p>
     </section>
   );
 }
@@ -76,25 +103,52 @@ function factsOf(d, quantities) {
     [t("details.profile"), d.profile ? `${d.profile.title} (${d.profile.name})` : DASH],
     [t("details.port"), d.link.open ? d.link.port : `${d.link.port} (${d.link.error ?? t("details.closed")})`],
     [t("details.baud"), d.link.baud === null ? DASH : formatNumber(d.link.baud)],
-    [t("details.latency"), d.latency.count > 0 ? t("details.took", { mean: d.latency.mean_ms, max: d.latency.max_ms }) : DASH],
+    [
+      t("details.latency"),
+      d.latency.count > 0 ? t("details.took", { mean: d.latency.mean_ms, max: d.latency.max_ms }) : DASH,
+    ],
     [t("details.frames"), formatNumber(d.framing.frames)],
   ];
   for (const [key, detail] of Object.entries(d.details))
-    if (detail.value !== null) facts.push([has(`detail.${key}`) ? t(`detail.${key}`) : <span lang="en">{detail.label}</span>, detailText(detail)]);
+    if (detail.value !== null)
+      facts.push([
+        has(`detail.${key}`) ? t(`detail.${key}`) : <span lang="en">{detail.label}</span>,
+        detailText(detail),
+      ]);
   for (const r of d.registers)
     if (r.register !== r.published)
-      facts.push([t("details.register", { series: seriesLabel(r.channel ? `${r.channel}.${r.quantity}` : r.quantity, quantities) }),
-        withUnit(r.register, "kWh")]);
+      facts.push([
+        t("details.register", {
+          series: seriesLabel(r.channel ? `${r.channel}.${r.quantity}` : r.quantity, quantities),
+        }),
+        withUnit(r.register, "kWh"),
+      ]);
   return facts;
 }
 
 function Facts({ meter, diagnostics, quantities }) {
   return (
     <section class="card" aria-labelledby="facts">
-      <div class="head"><h2 id="facts">{meter.name}</h2><StatePill state={diagnostics.state} /></div>
-      <p><Spoken text={diagnostics.reason} />{diagnostics.hint && <>{". "}<Spoken text={diagnostics.hint} /></>}</p>
+      <div class="head">
+        <h2 id="facts">{meter.name}</h2>
+        <StatePill state={diagnostics.state} />
+      </div>
+      <p>
+        <Spoken text={diagnostics.reason} />
+        {diagnostics.hint && (
+          <>
+            {". "}
+            <Spoken text={diagnostics.hint} />
+          </>
+        )}
+      </p>
       <dl class="facts">
-        {factsOf(diagnostics, quantities).map(([label, value], i) => <div key={i}><dt>{label}</dt><dd>{value}</dd></div>)}
+        {factsOf(diagnostics, quantities).map(([label, value], i) => (
+          <div key={i}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
       </dl>
       <Actions meter={meter} />
     </section>
@@ -131,10 +185,26 @@ function Counters({ diagnostics }) {
           <div key={group}>
             <h3>{t(group === "counters" ? "counters.link" : `${group}.title`)}</h3>
             {counted.length === 0 && <p class="quiet">{t("counters.none")}</p>}
-            <dl class="counts">{counted.map(([key, n]) => <div key={key}><dt>{name(group, key)}</dt><dd>{formatNumber(n)}</dd></div>)}</dl>
-            {zero.length > 0 && counted.length > 0 && <details><summary>{t("counters.zero", { count: zero.length })}</summary>
-              <ul class="quiet">{zero.map(([key]) => <li key={key}>{name(group, key)}</li>)}</ul></details>}
-          </div>))}
+            <dl class="counts">
+              {counted.map(([key, n]) => (
+                <div key={key}>
+                  <dt>{name(group, key)}</dt>
+                  <dd>{formatNumber(n)}</dd>
+                </div>
+              ))}
+            </dl>
+            {zero.length > 0 && counted.length > 0 && (
+              <details>
+                <summary>{t("counters.zero", { count: zero.length })}</summary>
+                <ul class="quiet">
+                  {zero.map(([key]) => (
+                    <li key={key}>{name(group, key)}</li>
+                  ))}
+                </ul>
+              </details>
+            )}
+          </div>
+        ))}
       </div>
     </section>
   );
@@ -156,7 +226,10 @@ function EventText({ event, quantities, names }) {
   const values = {
     meter: names.get(event.meter) ?? event.meter ?? "",
     series: event.series ? seriesLabel(event.series, quantities) : "",
-    value: event.kind === "clock" ? formatNumber((event.value ?? 0) / 1000, { decimals: 1, signed: true }) : withUnit(event.value, unit),
+    value:
+      event.kind === "clock"
+        ? formatNumber((event.value ?? 0) / 1000, { decimals: 1, signed: true })
+        : withUnit(event.value, unit),
     previous: withUnit(event.previous, unit),
     state: event.kind === "state" ? stateLabel(/: ([a-z_ ]+)$/.exec(event.text)?.[1] ?? "unknown") : "",
   };
@@ -164,8 +237,15 @@ function EventText({ event, quantities, names }) {
   return (
     <>
       {t(`event.${event.kind}`, values)}
-      {reason && <>{": "}<Spoken text={reason} /></>}
-      {event.repeats > 0 && <span class="quiet">{` (${t("event.repeats", { count: formatNumber(event.repeats) })})`}</span>}
+      {reason && (
+        <>
+          {": "}
+          <Spoken text={reason} />
+        </>
+      )}
+      {event.repeats > 0 && (
+        <span class="quiet">{` (${t("event.repeats", { count: formatNumber(event.repeats) })})`}</span>
+      )}
     </>
   );
 }
@@ -177,9 +257,18 @@ function Events({ events, meter, quantities, names }) {
   return (
     <details class="card" open>
       <summary>{t("events.title")}</summary>
-      <Table label={t("events.title")} columns={[[t("time")], [t("event")]]} empty={t("events.none")}
-        rows={shown.map((e) => ({ key: e.cursor, cells: [formatMoment(e.at_ms), <EventText event={e} quantities={quantities} names={names} />] }))} />
-      {own.length > shown.length && <button onClick={() => setAll(true)}>{t("events.all", { count: formatNumber(own.length) })}</button>}
+      <Table
+        label={t("events.title")}
+        columns={[[t("time")], [t("event")]]}
+        empty={t("events.none")}
+        rows={shown.map((e) => ({
+          key: e.cursor,
+          cells: [formatMoment(e.at_ms), <EventText event={e} quantities={quantities} names={names} />],
+        }))}
+      />
+      {own.length > shown.length && (
+        <button onClick={() => setAll(true)}>{t("events.all", { count: formatNumber(own.length) })}</button>
+      )}
     </details>
   );
 }
@@ -192,42 +281,94 @@ function rawText(d) {
 }
 
 function Datapoints({ meter, quantities }) {
-  const { data, error } = useAnswer((signal) => ask(meterPath(meter.id, "/datapoints"), signal), [meter.id], REFRESH_MS);
+  const { data, error } = useAnswer(
+    (signal) => ask(meterPath(meter.id, "/datapoints"), signal),
+    [meter.id],
+    REFRESH_MS,
+  );
   if (!data) return <Failure error={error} />;
   const named = data.datapoints.some((d) => d.attribute !== undefined);
-  const meaning = (d) => (d.quantity ? seriesLabel(d.channel ? `${d.channel}.${d.quantity}` : d.quantity, quantities) :
-    d.name ? <span lang="en">{d.name}</span> : DASH);
+  const meaning = (d) =>
+    d.quantity ? (
+      seriesLabel(d.channel ? `${d.channel}.${d.quantity}` : d.quantity, quantities)
+    ) : d.name ? (
+      <span lang="en">{d.name}</span>
+    ) : (
+      DASH
+    );
   return (
     <>
-      {data.hint && <p class="notice"><Spoken text={data.hint} /></p>}
-      <Table label={t("datapoints.title")} empty={t("datapoints.none")}
-        columns={[[named ? t("datapoints.attribute") : "DP"], [t("datapoints.type")], [t("value"), "number raw"], [t("datapoints.meaning")],
-          [t("datapoints.count"), "number"], [t("datapoints.changed")]]}
+      {data.hint && (
+        <p class="notice">
+          <Spoken text={data.hint} />
+        </p>
+      )}
+      <Table
+        label={t("datapoints.title")}
+        empty={t("datapoints.none")}
+        columns={[
+          [named ? t("datapoints.attribute") : "DP"],
+          [t("datapoints.type")],
+          [t("value"), "number raw"],
+          [t("datapoints.meaning")],
+          [t("datapoints.count"), "number"],
+          [t("datapoints.changed")],
+        ]}
         rows={data.datapoints.map((d) => ({
           key: d.attribute ?? d.dp,
-          cells: [d.attribute ?? d.dp, <span lang="en">{d.type}</span>, rawText(d), meaning(d), formatNumber(d.count), formatMoment(d.last_change_ms)],
-        }))} />
+          cells: [
+            d.attribute ?? d.dp,
+            <span lang="en">{d.type}</span>,
+            rawText(d),
+            meaning(d),
+            formatNumber(d.count),
+            formatMoment(d.last_change_ms),
+          ],
+        }))}
+      />
     </>
   );
 }
 
 function Frames({ meter }) {
-  const { data, error } = useAnswer(async (signal) => framesOf(await askText(meterPath(meter.id, "/frames"), signal)), [meter.id], REFRESH_MS);
+  const { data, error } = useAnswer(
+    async (signal) => framesOf(await askText(meterPath(meter.id, "/frames"), signal)),
+    [meter.id],
+    REFRESH_MS,
+  );
   if (!data) return <Failure error={error} />;
   const newest = data.slice(-FRAMES_SHOWN).reverse();
   return (
     <>
       <div class="row">
-        <Download path={meterPath(meter.id, "/frames?format=capture")} name={`${meter.id}.hex`} label={t("frames.save")} />
+        <Download
+          path={meterPath(meter.id, "/frames?format=capture")}
+          name={`${meter.id}.hex`}
+          label={t("frames.save")}
+        />
         <p class="quiet">{t("frames.help")}</p>
       </div>
-      <Table label={t("frames.title")} empty={t("frames.none")}
-        columns={[["#", "number"], [t("time")], [t("frames.direction")], [t("frames.length"), "number"], [t("frames.bytes"), "raw"]]}
+      <Table
+        label={t("frames.title")}
+        empty={t("frames.none")}
+        columns={[
+          ["#", "number"],
+          [t("time")],
+          [t("frames.direction")],
+          [t("frames.length"), "number"],
+          [t("frames.bytes"), "raw"],
+        ]}
         rows={newest.map((f) => ({
           key: f.number,
-          cells: [f.number, formatTime(f.at_ms ?? 0, { timeStyle: "medium" }), t(`frames.${f.direction}`), f.length,
-            <code>{f.hex ? spaced(f.hex) : t("details.secret")}</code>],
-        }))} />
+          cells: [
+            f.number,
+            formatTime(f.at_ms ?? 0, { timeStyle: "medium" }),
+            t(`frames.${f.direction}`),
+            f.length,
+            <code>{f.hex ? spaced(f.hex) : t("details.secret")}</code>,
+          ],
+        }))}
+      />
     </>
   );
 }
@@ -237,7 +378,9 @@ function Console({ log: lines }) {
   return (
     <Fold title={t("console.title", { count: formatNumber(lines.total) })}>
       <pre class="console" tabIndex={0} role="group" lang="en" aria-label={t("console")}>
-        {lines.lines.map((l) => `${l.at_ms === null ? "" : `${formatTime(l.at_ms, { timeStyle: "medium" })}  `}${l.text}`).join("\n") || t("console.none")}
+        {lines.lines
+          .map((l) => `${l.at_ms === null ? "" : `${formatTime(l.at_ms, { timeStyle: "medium" })}  `}${l.text}`)
+          .join("\n") || t("console.none")}
       </pre>
     </Fold>
   );
@@ -259,21 +402,37 @@ export function Meters({ view }) {
   const { meters, quantities, phase } = useStore(gateway);
   const meter = meters.find((m) => m.id === view.meter) ?? meters[0];
   const events = useAnswer(askEvents, [], REFRESH_MS);
-  const { data: d, error } = useAnswer((signal) => (meter ? ask(meterPath(meter.id, "/diagnostics"), signal) : null), [meter?.id], REFRESH_MS);
+  const { data: d, error } = useAnswer(
+    (signal) => (meter ? ask(meterPath(meter.id, "/diagnostics"), signal) : null),
+    [meter?.id],
+    REFRESH_MS,
+  );
   if (!meter) return phase === "live" ? <p class="empty quiet">{t("live.none")}</p> : null;
   const names = new Map(meters.map((m) => [m.id, m.name]));
   return (
     <>
-      {meters.length > 1 && <div class="toolbar"><Segments label={t("meter")} value={meter.id} options={meters.map((m) => [m.id, m.name])}
-        onChange={(id) => go("meters", { ...view, meter: id })} /></div>}
+      {meters.length > 1 && (
+        <div class="toolbar">
+          <Segments
+            label={t("meter")}
+            value={meter.id}
+            options={meters.map((m) => [m.id, m.name])}
+            onChange={(id) => go("meters", { ...view, meter: id })}
+          />
+        </div>
+      )}
       <Failure error={error} />
       <div class="columns" key={meter.id}>
         {d && d.meter === meter.id && <Facts meter={meter} diagnostics={d} quantities={quantities} />}
         <Timeline events={events.data ?? []} meter={meter} view={view} />
         {d && d.meter === meter.id && <Counters diagnostics={d} />}
         <Events events={events.data ?? []} meter={meter} quantities={quantities} names={names} />
-        <Fold title={t("datapoints.title")} initially={Object.keys(meter.readings).length === 0}><Datapoints meter={meter} quantities={quantities} /></Fold>
-        <Fold title={t("frames.title")}><Frames meter={meter} /></Fold>
+        <Fold title={t("datapoints.title")} initially={Object.keys(meter.readings).length === 0}>
+          <Datapoints meter={meter} quantities={quantities} />
+        </Fold>
+        <Fold title={t("frames.title")}>
+          <Frames meter={meter} />
+        </Fold>
         {d && d.meter === meter.id && <Console log={d.console} />}
       </div>
     </>

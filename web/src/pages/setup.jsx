@@ -11,11 +11,18 @@ const here = () => location.href.split(/[?#]/)[0].replace(/\/[^/]*$/, "");
 function Block({ id, title, help, text, error, children }) {
   return (
     <section class="card" aria-labelledby={id}>
-      <div class="head"><h2 id={id}>{title}</h2>{text && <CopyButton text={text} />}</div>
+      <div class="head">
+        <h2 id={id}>{title}</h2>
+        {text && <CopyButton text={text} />}
+      </div>
       <p>{help}</p>
       {children}
       <Failure error={error} />
-      {text && <pre tabIndex={0} role="group" aria-labelledby={id}>{text}</pre>}
+      {text && (
+        <pre tabIndex={0} role="group" aria-labelledby={id}>
+          {text}
+        </pre>
+      )}
     </section>
   );
 }
@@ -23,11 +30,26 @@ function Block({ id, title, help, text, error, children }) {
 function HomeAssistant() {
   const [url, setUrl] = useState(here());
   const valid = /^https?:\/\/[^\s"]+$/.test(url);
-  const { data, error } = useAnswer((signal) => (valid ? askText(`api/v1/home-assistant.yaml?${query({ url })}`, signal) : null), [url]);
+  const { data, error } = useAnswer(
+    (signal) => (valid ? askText(`api/v1/home-assistant.yaml?${query({ url })}`, signal) : null),
+    [url],
+  );
   return (
-    <Block id="home-assistant" title="Home Assistant" help={t("setup.ha")} text={valid ? data : null} error={valid ? error : null}>
-      <label class="field">{t("setup.url")}
-        <input type="url" value={url} spellcheck={false} onInput={(event) => setUrl(event.target.value.trim().replace(/\/+$/, ""))} />
+    <Block
+      id="home-assistant"
+      title="Home Assistant"
+      help={t("setup.ha")}
+      text={valid ? data : null}
+      error={valid ? error : null}
+    >
+      <label class="field">
+        {t("setup.url")}
+        <input
+          type="url"
+          value={url}
+          spellcheck={false}
+          onInput={(event) => setUrl(event.target.value.trim().replace(/\/+$/, ""))}
+        />
       </label>
       {token() && <p class="quiet">{t("setup.ha.token")}</p>}
     </Block>
@@ -35,7 +57,10 @@ function HomeAssistant() {
 }
 
 export function Setup() {
-  const config = scrapeConfig({ protocol: location.protocol, host: location.host, path: location.pathname }, token() !== null);
+  const config = scrapeConfig(
+    { protocol: location.protocol, host: location.host, path: location.pathname },
+    token() !== null,
+  );
   return (
     <div class="columns">
       <HomeAssistant />
@@ -49,9 +74,15 @@ export function Setup() {
         <h2 id="data">{t("setup.data")}</h2>
         <p>{t("setup.data.help")}</p>
         <ul>
-          <li><a href="api/v1/meters">api/v1/meters</a></li>
-          <li><a href="metrics">metrics</a></li>
-          <li><a href="api/v1/home-assistant.yaml">api/v1/home-assistant.yaml</a></li>
+          <li>
+            <a href="api/v1/meters">api/v1/meters</a>
+          </li>
+          <li>
+            <a href="metrics">metrics</a>
+          </li>
+          <li>
+            <a href="api/v1/home-assistant.yaml">api/v1/home-assistant.yaml</a>
+          </li>
         </ul>
       </section>
     </div>

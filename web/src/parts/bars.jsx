@@ -6,7 +6,7 @@ import { formatNumber } from "../format.js";
 const LEFT = 48;
 const BOTTOM = 26;
 const TOP = 8;
-const TICK_SPACE = 40;  /* px that the label of a bar takes */
+const TICK_SPACE = 40; /* px that the label of a bar takes */
 
 /* As wide as there is room, so that the words have one size on a phone and on a wall. */
 function useSize(box) {
@@ -31,7 +31,7 @@ function scaleOf(bars, height) {
   return { ticks, y, decimals: Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) };
 }
 
-function Bar({ bar, x, width, y, chosen }) {
+function Bar({ bar, x, width, y }) {
   const { row } = bar;
   if (!row || row.import_kwh === null) return null;
   const mark = isIncomplete(row) ? "" : undefined;
@@ -39,13 +39,58 @@ function Bar({ bar, x, width, y, chosen }) {
   const down = y(-(row.export_kwh ?? 0)) - y(0);
   const radius = Math.min(3, width / 4);
   return (
-    <g data-chosen={chosen ? "" : undefined}>
-      {up > 0 && <rect class="bar import" data-incomplete={mark} x={x} y={y(0) - up} width={width} height={up} rx={radius} />}
-      {down > 0 && <rect class="bar export" data-incomplete={mark} x={x} y={y(0)} width={width} height={down} rx={radius} />}
-      {mark === "" && <rect class="hatch" x={x} y={y(0) - up} width={width} height={up + down} fill="url(#hatch)" />}
+    <g>
+      {up > 0 && (
+        <rect class="bar import" data-incomplete={mark} x={x} y={y(0) - up} width={width} height={up} rx={radius} />
+      )}
+      {down > 0 && (
+        <rect class="bar export" data-incomplete={mark} x={x} y={y(0)} width={width} height={down} rx={radius} />
+      )}
+      {mark === "" && (
+        <rect class="hatch" x={x} y={y(0) - up} width={width} height={up + down} fill="url(#hatch)" />
+      )}
     </g>
   );
 }
+
+function Grid({ ticks, y, decimals, full }) {
+  return ticks.map((value) => (
+    <g key={value}>
+      <line class={value === 0 ? "axis" : "grid"} x1={LEFT} x2={full} y1={y(value)} y2={y(value)} />
+      <text class="tick" x={LEFT - 8} y={y(value) + 4} text-anchor="end">
+        {formatNumber(Math.abs(value), { decimals })}
+      </text>
+    </g>
+  ));
+}
+
+/* One period: what the mouse finds, its bar, its label. */
+function Slot({ bar, middle, slot, y, height, label, chosen, ...events }) {
+  const width = Math.min(slot * 0.72, 64);
+  const mark = chosen ? "" : undefined;
+  return (
+    <g {...events}>
+      <rect
+        class="target"
+        x={middle - slot / 2}
+        y={TOP}
+        width={slot}
+        height={height - TOP - BOTTOM}
+        data-chosen={mark}
+      />
+      <Bar bar={bar} x={middle - width / 2} width={width} y={y} />
+      <text class="tick" x={middle} y={height - 8} text-anchor="middle">
+        {label}
+      </text>
+    </g>
+  );
+}
+
+const Hatch = () => (
+  <pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+    <line class="hatch-line" x1="0" y1="0" x2="0" y2="7" />
+  </pattern>
+);
 
 /* bars: [{ ms, row }]; tick(ms): the label below a bar; describe(bar): all of it, in words. */
 export function Bars({ bars, tick, describe, label, onOpen }) {
@@ -55,30 +100,28 @@ export function Bars({ bars, tick, describe, label, onOpen }) {
   const { ticks, y, decimals } = scaleOf(bars, height);
   const slot = (full - LEFT) / bars.length;
   const every = [1, 2, 3, 4, 6].find((n) => n * slot >= TICK_SPACE) ?? 12;
-  const width = Math.min(slot * 0.72, 64);
-  const at = (i) => LEFT + slot * (i + 0.5);
-  const words = chosen !== null && bars[chosen] ? describe(bars[chosen]) : null;
   return (
     <figure class="bars" ref={box} onMouseLeave={() => choose(null)}>
       <svg viewBox={`0 0 ${full} ${height}`} role="img" aria-label={label}>
-        <defs>
-          <pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-            <line class="hatch-line" x1="0" y1="0" x2="0" y2="7" />
-          </pattern>
-        </defs>
-        {ticks.map((value) => (
-          <g key={value}>
-            <line class={value === 0 ? "axis" : "grid"} x1={LEFT} x2={full} y1={y(value)} y2={y(value)} />
-            <text class="tick" x={LEFT - 8} y={y(value) + 4} text-anchor="end">{formatNumber(Math.abs(value), { decimals })}</text>
-          </g>))}
+        <Hatch />
+        <Grid ticks={ticks} y={y} decimals={decimals} full={full} />
         {bars.map((bar, i) => (
-          <g key={bar.ms} onMouseEnter={() => choose(i)} onClick={() => onOpen?.(bar)} class={onOpen && bar.row ? "open" : undefined}>
-            <rect class="target" x={at(i) - slot / 2} y={TOP} width={slot} height={height - TOP - BOTTOM} data-chosen={chosen === i ? "" : undefined} />
-            <Bar bar={bar} x={at(i) - width / 2} width={width} y={y} chosen={chosen === i} />
-            <text class="tick" x={at(i)} y={height - 8} text-anchor="middle">{i % every === 0 ? tick(bar.ms) : ""}</text>
-          </g>))}
+          <Slot
+            key={bar.ms}
+            bar={bar}
+            middle={LEFT + slot * (i + 0.5)}
+            slot={slot}
+            y={y}
+            height={height}
+            chosen={chosen === i}
+            label={i % every === 0 ? tick(bar.ms) : ""}
+            class={onOpen && bar.row ? "open" : undefined}
+            onMouseEnter={() => choose(i)}
+            onClick={() => onOpen?.(bar)}
+          />
+        ))}
       </svg>
-      <figcaption>{words ?? "\u00a0"}</figcaption>
+      <figcaption>{chosen !== null && bars[chosen] ? describe(bars[chosen]) : "\u00a0"}</figcaption>
     </figure>
   );
 }

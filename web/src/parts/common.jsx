@@ -39,10 +39,22 @@ export function useAnswer(request, dependencies, everyMs) {
   return answer;
 }
 
+/* What is drawn now is on the screen once the next frame is done: make bench asks when that was. */
+export function markPaint(name) {
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      performance.clearMarks(name);
+      performance.mark(name);
+    }),
+  );
+}
+
 /* The name of a series in the reader's words; what the gateway knows and we do not keeps the gateway's name. */
 export function seriesLabel(key, quantities) {
   const [channel, quantity] = splitKey(key);
-  const label = has(`quantity.${quantity}`) ? t(`quantity.${quantity}`) : quantities.get(quantity)?.label ?? quantity;
+  const label = has(`quantity.${quantity}`)
+    ? t(`quantity.${quantity}`)
+    : (quantities.get(quantity)?.label ?? quantity);
   return channel ? `${channel.toUpperCase()} ${label}` : label;
 }
 
@@ -60,12 +72,20 @@ export function stateLabel(state) {
 }
 
 export function StatePill({ state }) {
-  return <span class="state" data-state={state} role="status">{stateLabel(state)}</span>;
+  return (
+    <span class="state" data-state={state} role="status">
+      {stateLabel(state)}
+    </span>
+  );
 }
 
 export function Failure({ error }) {
-  if (!error || error.name === "AbortError" && !error.status) return null;
-  return <p class="notice" role="status">{t("failed", { reason: error.message })}</p>;
+  if (!error || (error.name === "AbortError" && !error.status)) return null;
+  return (
+    <p class="notice" role="status">
+      {t("failed", { reason: error.message })}
+    </p>
+  );
 }
 
 /* A choice of few, as a row of buttons that behaves as radio buttons do. */
@@ -73,14 +93,29 @@ export function Segments({ label, value, options, onChange }) {
   return (
     <div class="segments" role="group" aria-label={label}>
       {options.map(([key, text]) => (
-        <button key={key} type="button" aria-pressed={key === value ? "true" : "false"} onClick={() => onChange(key)}>{text}</button>))}
+        <button
+          key={key}
+          type="button"
+          aria-pressed={key === value ? "true" : "false"}
+          onClick={() => onChange(key)}
+        >
+          {text}
+        </button>
+      ))}
     </div>
   );
 }
 
 export function IconButton({ icon, label, onClick, disabled }) {
   return (
-    <button type="button" class="icon-button" title={label} aria-label={label} disabled={disabled} onClick={onClick}>
+    <button
+      type="button"
+      class="icon-button"
+      title={label}
+      aria-label={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
       <Icon name={icon} />
     </button>
   );
@@ -116,7 +151,8 @@ export function CopyButton({ text, label, icon = "copy" }) {
   };
   return (
     <button type="button" onClick={copy}>
-      <Icon name={icon} /><span role="status">{t(result ?? label ?? "copy")}</span>
+      <Icon name={icon} />
+      <span role="status">{t(result ?? label ?? "copy")}</span>
     </button>
   );
 }
@@ -127,13 +163,31 @@ export function Table({ label, columns, rows, empty }) {
   return (
     <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       <table>
-        <thead><tr>{columns.map(([text, kind], i) => <th key={i} scope="col" class={kind}>{text}</th>)}</tr></thead>
+        <thead>
+          <tr>
+            {columns.map(([text, kind], i) => (
+              <th key={i} scope="col" class={kind}>
+                {text}
+              </th>
+            ))}
+          </tr>
+        </thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.key}>
-              {row.cells.map((cell, i) => (i === 0 ? <th key={i} scope="row" class={columns[i][1]}>{cell}</th> :
-                <td key={i} class={columns[i][1]}>{cell}</td>))}
-            </tr>))}
+              {row.cells.map((cell, i) =>
+                i === 0 ? (
+                  <th key={i} scope="row" class={columns[i][1]}>
+                    {cell}
+                  </th>
+                ) : (
+                  <td key={i} class={columns[i][1]}>
+                    {cell}
+                  </td>
+                ),
+              )}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>

@@ -26,5 +26,10 @@ export function Download({ path, name, label }) {
       setFailed(true);
     }
   };
-  return <a class="button" href={path} download={name} onClick={click}><Icon name="save" />{failed ? t("download.failed") : label}</a>;
+  return (
+    <a class="button" href={path} download={name} onClick={click}>
+      <Icon name="save" />
+      {failed ? t("download.failed") : label}
+    </a>
+  );
 }

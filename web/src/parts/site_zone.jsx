@@ -6,7 +6,7 @@ import { useStore } from "../store.js";
 import { isZone } from "../zone.js";
 import { useAnswer } from "./common.jsx";
 
-let known;  /* it does not change while the page is open */
+let known; /* it does not change while the page is open */
 
 async function askZone(id, signal) {
   if (known === undefined && id) {
@@ -21,5 +21,5 @@ async function askZone(id, signal) {
 export function useZone() {
   const first = useStore(gateway).meters[0]?.id;
   const { data, error } = useAnswer((signal) => askZone(first, signal), [first]);
-  return known !== undefined ? known : error ? null : data ?? undefined;
+  return known !== undefined ? known : error ? null : (data ?? undefined);
 }

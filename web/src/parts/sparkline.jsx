@@ -15,7 +15,7 @@ export function runsOf(points) {
   for (const [x, y] of points) {
     if (y === null) open = null;
     else if (open) open.push([x, y]);
-    else runs.push(open = [[x, y]]);
+    else runs.push((open = [[x, y]]));
   }
   return runs;
 }
@@ -49,13 +49,21 @@ function usePast(id, series) {
     let timer = 0;
     const load = async () => {
       try {
-        const answer = await ask(meterPath(id, `/history?${query({ series, from: "-1h", step: "20s", agg: "avg" })}`), controller.signal);
+        const answer = await ask(
+          meterPath(id, `/history?${query({ series, from: "-1h", step: "20s", agg: "avg" })}`),
+          controller.signal,
+        );
         setPast(answer.columns.length > 1 ? answer.rows : []);
-      } catch { /* the history is being read, or the gateway is gone: that is told elsewhere */ }
+      } catch {
+        /* the history is being read, or the gateway is gone: that is told elsewhere */
+      }
       if (!controller.signal.aborted) timer = setTimeout(load, REFRESH_MS);
     };
     load();
-    return () => { controller.abort(); clearTimeout(timer); };
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+    };
   }, [id, series]);
   return past;
 }
@@ -71,10 +79,20 @@ export function Sparkline({ id, series, value, now, label }) {
   const scale = scaleOf(points, now);
   const runs = runsOf(points);
   return (
-    <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
-      {runs.map((run, i) => <path key={`a${i}`} class="area" d={area(run, scale)} />)}
+    <svg
+      class="sparkline"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      {runs.map((run, i) => (
+        <path key={`a${i}`} class="area" d={area(run, scale)} />
+      ))}
       <line class="zero" x1="0" x2={WIDTH} y1={scale.zero} y2={scale.zero} />
-      {runs.map((run, i) => <path key={`l${i}`} class="line" d={path(run, scale)} vector-effect="non-scaling-stroke" />)}
+      {runs.map((run, i) => (
+        <path key={`l${i}`} class="line" d={path(run, scale)} vector-effect="non-scaling-stroke" />
+      ))}
     </svg>
   );
 }

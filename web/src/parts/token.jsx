@@ -25,15 +25,40 @@ export function TokenForm({ refused, onDone }) {
   return (
     <form id="login" class={onDone ? "login" : "card login"} onSubmit={submit}>
       <label for="token">{t(onDone ? "token.give" : "token.asked")}</label>
-      <input class="hidden" type="text" autocomplete="username" value="metergate" tabIndex={-1} aria-hidden="true" readOnly />
+      <input
+        class="hidden"
+        type="text"
+        autocomplete="username"
+        value="metergate"
+        tabIndex={-1}
+        aria-hidden="true"
+        readOnly
+      />
       <div class="row">
-        <input id="token" ref={field} type="password" autocomplete="current-password" required spellcheck={false}
-          aria-describedby="login-error login-help" aria-invalid={error ? "true" : undefined} />
-        <button class="primary" type="submit">{t("token.use")}</button>
+        <input
+          id="token"
+          ref={field}
+          type="password"
+          autocomplete="current-password"
+          required
+          spellcheck={false}
+          aria-describedby="login-error login-help"
+          aria-invalid={error ? "true" : undefined}
+        />
+        <button class="primary" type="submit">
+          {t("token.use")}
+        </button>
       </div>
-      <p id="login-error" class="error" role="status">{error ? t(error) : ""}</p>
-      <label class="check"><input type="checkbox" ref={keep} />{t("token.keep")}</label>
-      <p id="login-help" class="quiet">{t("token.help")}</p>
+      <p id="login-error" class="error" role="status">
+        {error ? t(error) : ""}
+      </p>
+      <label class="check">
+        <input type="checkbox" ref={keep} />
+        {t("token.keep")}
+      </label>
+      <p id="login-help" class="quiet">
+        {t("token.help")}
+      </p>
     </form>
   );
 }
@@ -44,7 +69,15 @@ export function TokenState() {
   return (
     <div class="row">
       <p>{t(isTokenKept() ? "token.kept" : "token.session")}</p>
-      <button onClick={() => { forgetToken(); again((n) => n + 1); start(); }}>{t("token.forget")}</button>
+      <button
+        onClick={() => {
+          forgetToken();
+          again((n) => n + 1);
+          start();
+        }}
+      >
+        {t("token.forget")}
+      </button>
     </div>
   );
 }

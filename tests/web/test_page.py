@@ -1,4 +1,4 @@
-"""The page in a real browser, driven over its debugging pipe."""
+"""The dashboard in a real browser, driven over its debugging pipe, with every kind of meter and trouble."""
 import fcntl
 import json
 import os
@@ -134,7 +134,7 @@ def browser(tmp_path):
 
 def shows(text, number, places):
     """The number as a person reads it, with at least so many of its decimal places."""
-    return "%.*f" % (places, number) in text.replace(",", ".").replace("\u2212", "-")
+    return format(number, ",.%df" % places) in text.replace("\u2212", "-")
 
 
 def test_page_shows_what_now_serves(mcu, online, browser):
@@ -198,9 +198,11 @@ def test_page_shows_a_radio_module(radio_module, start, meter, browser):
     browser.open("http://127.0.0.1:%d/" % gateway.http_port)
     text = wait_until(lambda: (t := browser.text()) and re.search("(from|to) the grid", t) and t)
     for key in ("energy_import_kwh", "energy_export_kwh"):
-        assert re.search(r"\b%d\.\d{3} kWh" % now[key], text), text
+        assert re.search(r"\b%s\.\d{3}\skWh" % format(int(now[key]), ","), text), text
     assert "Emporia Vue Utility Connect" in text and "Multiplier" not in text
-    browser.evaluate("document.querySelectorAll('article details').forEach((d) => { d.open = true; })")
+    browser.evaluate("location.hash = '#meters?meter=utility'")
+    wait_until(lambda: browser.evaluate("document.querySelectorAll('details.card').length >= 4"))
+    browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     text = wait_until(lambda: (t := browser.text()) and "Install code" in t and "Got Meter Rsp" in t and
                       "0x0400" in t and t)
     assert "70:B3:D5:EB:8" in text and "shown only to a control token" in text
@@ -240,7 +242,7 @@ def test_page_asks_for_a_token(start, meter, tmp_path, browser):
     tokens.chmod(0o600)
     gateway = start([meter(name="House main")], http="access: token\ntokens: %s" % tokens)
     browser.open("http://127.0.0.1:%d/" % gateway.http_port)
-    wait_until(lambda: browser.evaluate("!document.getElementById('login').hidden"))
+    wait_until(lambda: browser.evaluate("document.getElementById('login') !== null"))
     assert "House main" not in browser.text()
     browser.evaluate("document.getElementById('token').value = 'a-token-of-some-length';"
                      "document.getElementById('login').requestSubmit()")
