@@ -275,7 +275,8 @@ static const char *const secrets[SECRETS] = { "mask", "show" };
  * somebody who helps. */
 const struct parameter api_diagnostics_parameters[] = {
         { .name = "secrets", .type = PARAMETER_CHOICE, .choices = secrets, .n_choices = SECRETS, .fallback = "mask",
-          .description = "show needs a token that may control: secrets of the meter are then told instead of masked." },
+          .description = "show needs a token that may control: secrets of the meter are then told instead of "
+                         "masked." },
         { .name = NULL },
 };
 

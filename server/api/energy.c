@@ -26,11 +26,11 @@ static const char *const formats[FORMATS] = { "json", "csv", "ha-statistics" };
 const struct parameter api_energy_parameters[] = {
         { .name = "period", .type = PARAMETER_CHOICE, .choices = period_names, .n_choices = PERIODS,
           .example = "month",
-          .description = "What a row covers, in the site's time zone. Without it: day, and hour for ha-statistics, which "
-                         "knows no other." },
+          .description = "What a row covers, in the site's time zone. Without it: day, and hour for "
+                         "ha-statistics, which knows no other." },
         { .name = "from", .type = PARAMETER_TIME, .example = "-30d",
-          .description = "Begin; the whole period around it is told. Without it: 24 hours, 30 days, 12 weeks, 12 months "
-                         "or 5 years before to." },
+          .description = "Begin; the whole period around it is told. Without it: 24 hours, 30 days, 12 weeks, 12 "
+                         "months or 5 years before to." },
         { .name = "to", .type = PARAMETER_TIME, .fallback = "now", .example = "now",
           .description = "End; the whole period around it is told, as far as it has come." },
         { .name = "format", .type = PARAMETER_CHOICE, .choices = formats, .n_choices = FORMATS, .fallback = "json",

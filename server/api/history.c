@@ -22,7 +22,8 @@ const struct parameter api_history_parameters[] = {
           .description = "Which series. Without it: all that the meter has (the first 16); those of earlier profiles "
                          "by name." },
         { .name = "from", .type = PARAMETER_TIME, .fallback = "-24h", .example = "-6h",
-          .description = "Begin, which belongs to the answer: now, a time before now, RFC 3339, or seconds since 1970." },
+          .description = "Begin, which belongs to the answer: now, a time before now, RFC 3339, or seconds since "
+                         "1970." },
         { .name = "to", .type = PARAMETER_TIME, .fallback = "now", .example = "now",
           .description = "End, which does not belong to the answer." },
         { .name = "step", .type = PARAMETER_DURATION, .choices = step_words, .n_choices = STEP_WORDS,
@@ -31,7 +32,8 @@ const struct parameter api_history_parameters[] = {
                          "limit points." },
         { .name = "agg", .type = PARAMETER_CHOICES, .choices = query_aggregate_names, .n_choices = QUERY_DELTA + 1,
           .example = "avg,max",
-          .description = "What each step tells. Without it: avg, min and max of a gauge, last and delta of a counter." },
+          .description = "What each step tells. Without it: avg, min and max of a gauge, last and delta of a "
+                         "counter." },
         { .name = "limit", .type = PARAMETER_INTEGER, .min = 1, .max = QUERY_POINTS_MAX, .fallback = "1000",
           .example = "500",
           .description = "Points at most. Steps that give more are refused; raw rows end there." },

@@ -34,7 +34,8 @@ static void put_quoted(struct buffer *out, const char *text) {
 
 const struct parameter api_home_assistant_parameters[] = {
         { .name = "url", .type = PARAMETER_URL, .max = URL_MAX - 1, .example = "http://192.168.1.5:8730",
-          .description = "Where Home Assistant finds this gateway. Without it: the address that this request came to." },
+          .description = "Where Home Assistant finds this gateway. Without it: the address that this request "
+                         "came to." },
         { .name = "scan_interval", .type = PARAMETER_INTEGER, .min = 1, .max = SCAN_INTERVAL_MAX, .fallback = "10",
           .example = "30", .description = "Seconds between two requests of Home Assistant." },
         { .name = "meter", .type = PARAMETER_NAME, .max = METER_ID_MAX, .example = "main",

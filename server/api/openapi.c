@@ -1,5 +1,5 @@
-/* GET /api/v1/openapi.json: the table of routes as a document for programs. What answers look like is in schemas.json;
- * all else is taken from where the requests are checked. */
+/* GET /api/v1/openapi.json: the table of routes as a document for programs. What answers look like is in
+ * schemas.json; all else is taken from where the requests are checked. */
 #include "config.h"
 
 #include "api/handlers.h"

@@ -66,8 +66,8 @@ static json_t *quantity_properties(void) {
                 const struct quantity_info *info = &quantity_catalogue[q];
 
                 json_object_set_new(properties, info->key,
-                                    json_pack("{s:[ss], s:s+++}", "type", "number", "null", "description", info->label,
-                                              info->unit[0] ? " in " : "", info->unit, "."));
+                                    json_pack("{s:[ss], s:s+++}", "type", "number", "null", "description",
+                                              info->label, info->unit[0] ? " in " : "", info->unit, "."));
         }
         return properties;
 }

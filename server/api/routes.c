@@ -103,7 +103,8 @@ const struct route api_routes[] = {
         {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/now", .handler = api_now, .arguments = meter,
                 .name = "getNow", .tag = "Meters", .summary = "Current values, flat",
-                .description = "Made for Home Assistant and jq. A value that nobody knows, or that is too old, is null.",
+                .description = "Made for Home Assistant and jq. A value that nobody knows, or that is too old, is "
+                               "null.",
                 .answers = ANSWERS(JSON("Now", "The values."), NO_METER),
         },
         {
@@ -129,17 +130,19 @@ const struct route api_routes[] = {
         {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/energy", .handler = api_energy, .arguments = meter,
                 .parameters = api_energy_parameters,
-                .name = "getEnergy", .tag = "History", .summary = "Energy and its cost by hour, day, week, month, year",
+                .name = "getEnergy", .tag = "History",
+                .summary = "Energy and its cost by hour, day, week, month, year",
                 .description = "In the site's time zone. Hours add up to days and days to months, to the last digit.",
                 .answers = ANSWERS(JSON("EnergyAnswer", "Rows, or statistics for Home Assistant."),
-                                   { 200, "text/csv; charset=utf-8", NULL, "The same as CSV." }, NO_METER, NO_HISTORY),
+                                   { 200, "text/csv; charset=utf-8", NULL, "The same as CSV." }, NO_METER,
+                                   NO_HISTORY),
         },
         {
                 .method = "GET", .pattern = "/api/v1/samples", .handler = api_samples,
                 .parameters = api_samples_parameters,
                 .name = "listSamples", .tag = "History", .summary = "Everything that was measured, page by page",
-                .description = "Every stored row of every meter in the order they came. Asked again with after = next, "
-                               "no row is left out and none comes twice.",
+                .description = "Every stored row of every meter in the order they came. Asked again with after = "
+                               "next, no row is left out and none comes twice.",
                 .answers = ANSWERS(JSON("Samples", "A page."), NO_HISTORY),
         },
         {
@@ -183,17 +186,19 @@ const struct route api_routes[] = {
                                    { 200, "text/plain; charset=utf-8", NULL, "A capture file." }, NO_METER),
         },
         {
-                .method = "POST", .pattern = "/api/v1/meters/{id}/actions/set-datapoint", .handler = api_set_datapoint,
+                .method = "POST", .pattern = "/api/v1/meters/{id}/actions/set-datapoint",
+                .handler = api_set_datapoint,
                 .arguments = meter, .control = true, .body = &write_body,
                 .name = "setDatapoint", .tag = "Actions", .summary = "Write a datapoint",
-                .description = "For datapoints that the meter's profile marks with access: rw. It is sent once; whether "
-                               "the meter then reports the value is told by an event of the kind action within some "
+                .description = "For datapoints that the meter's profile marks with access: rw. It is sent once; "
+                               "whether the meter then reports the value is told by an event of the kind action within some "
                                "seconds, and by last_write of the diagnostics.",
                 .answers = ANSWERS({ 202, "application/json", "WriteAccepted", "It is on its way." },
-                                   PROBLEM(400, "Not such a body, or the datapoint does not take the value; parameter is "
-                                                "the key."),
+                                   PROBLEM(400, "Not such a body, or the datapoint does not take the value; parameter "
+                                                "is the key."),
                                    NO_METER,
-                                   PROBLEM(409, "The profile does not allow it, or the meter cannot do it in its state."),
+                                   PROBLEM(409, "The profile does not allow it, or the meter cannot do it in its "
+                                                "state."),
                                    PROBLEM(429, "Written too often; Retry-After says when the next one is taken.")),
         },
         {
@@ -203,7 +208,8 @@ const struct route api_routes[] = {
                 .description = "What comes of it shows in the meter's values and state.",
                 .answers = ANSWERS({ 202, "application/json", "Accepted", "It is on its way." },
                                    PROBLEM(404, "There is no such meter or action; detail says which there are."),
-                                   PROBLEM(409, "The meter does not have this action, or cannot do it in its state.")),
+                                   PROBLEM(409, "The meter does not have this action, or cannot do it in its "
+                                                "state.")),
         },
         {
                 .method = "GET", .pattern = "/api/v1/home-assistant.yaml", .handler = api_home_assistant,

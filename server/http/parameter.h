@@ -51,9 +51,9 @@ bool parameter_read(const struct parameter *p, const char *text, struct paramete
 /* What would have fitted: "a whole number from 1 to 1000". */
 void parameter_put_form(const struct parameter *p, struct buffer *out);
 
-/* A regular expression (of POSIX and of JSON Schema alike, without anchors) for texts that fit, of lists for one item;
- * nothing for integers and choices, for which JSON Schema has words. Spellings that nobody needs are not in it though
- * they fit: leading zeros, a lower-case t. */
+/* A regular expression (of POSIX and of JSON Schema alike, without anchors) for texts that fit, of lists for one
+ * item; nothing for integers and choices, for which JSON Schema has words. Spellings that nobody needs are not in it
+ * though they fit: leading zeros, a lower-case t. */
 void parameter_put_pattern(const struct parameter *p, struct buffer *out);
 
 /* The next item of a text with commas between; false past the last. *rest begins as the text. */

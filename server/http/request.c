@@ -18,14 +18,15 @@ static int hex_digit(char c) {
         return -1;
 }
 
-/* In place; the result is never longer. False for a broken escape and for %00, which would end the text early. */
-static bool decode(char *text, bool plus_is_space) {
+/* In place; the result is never longer. False for a broken escape and for %00, which would end the text early. In a
+ * path %2F stays as it is: it is part of a name, not the end of one. */
+static bool decode(char *text, bool is_path) {
         char *out = text;
 
         for (const char *p = text; *p; p++) {
                 int high, low;
 
-                if (*p == '+' && plus_is_space) {
+                if (*p == '+' && !is_path) {
                         *out++ = ' ';
                         continue;
                 }
@@ -37,6 +38,10 @@ static bool decode(char *text, bool plus_is_space) {
                 low = high < 0 ? -1 : hex_digit(p[2]);
                 if (low < 0 || (high == 0 && low == 0))
                         return false;
+                if (is_path && (high << 4 | low) == '/') {
+                        *out++ = *p;
+                        continue;
+                }
                 *out++ = (char) (high << 4 | low);
                 p += 2;
         }
@@ -55,11 +60,11 @@ static bool add_query_item(struct request *r, char *item, struct reply *reply) {
                 reply_problem(reply, 400, NULL, "more than %d query parameters", REQUEST_QUERY_MAX);
                 return false;
         }
-        if (!decode(item, true)) {
+        if (!decode(item, false)) {
                 reply_problem(reply, 400, NULL, "the name of a query parameter has a broken %% escape");
                 return false;
         }
-        if (!decode(value, true)) {
+        if (!decode(value, false)) {
                 reply_problem(reply, 400, item, "the value has a broken %% escape");
                 return false;
         }
@@ -78,7 +83,7 @@ bool request_set_target(struct request *r, char *target, struct reply *reply) {
                 reply_problem(reply, 400, NULL, "the path of a request starts with '/'");
                 return false;
         }
-        if (!decode(target, false)) {
+        if (!decode(target, true)) {
                 reply_problem(reply, 400, NULL, "the path has a broken %% escape, or a NUL");
                 return false;
         }

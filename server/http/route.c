@@ -134,7 +134,8 @@ static bool check_role(const struct route *route, const struct request *request,
 static bool has_content_type(const struct request *request, const char *content_type) {
         size_t len = strlen(content_type);
 
-        return strncasecmp(request->content_type, content_type, len) == 0 && strchr("; \t", request->content_type[len]);
+        return strncasecmp(request->content_type, content_type, len) == 0 &&
+               strchr("; \t", request->content_type[len]);
 }
 
 /* What a GET carries means nothing, and is left alone. */
@@ -159,7 +160,8 @@ static bool check_body(const struct route *route, const struct request *request,
 
 bool route_check(const struct route *route, struct request *request, struct reply *reply) {
         request->route = route;
-        return check_role(route, request, reply) && request_check(request, reply) && check_body(route, request, reply);
+        return check_role(route, request, reply) && request_check(request, reply) &&
+               check_body(route, request, reply);
 }
 
 void route_call(const struct route *route, void *app, struct request *request, struct reply *reply) {

@@ -179,8 +179,8 @@ static void test_words(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),      cmocka_unit_test(test_references), cmocka_unit_test(test_operations),
-                cmocka_unit_test(test_security),   cmocka_unit_test(test_words),
+                cmocka_unit_test(test_table),    cmocka_unit_test(test_references), cmocka_unit_test(test_operations),
+                cmocka_unit_test(test_security), cmocka_unit_test(test_words),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,10 +17,12 @@ static const char *const words[] = { "auto", "raw" };
 
 static const struct parameter text = { .name = "text", .type = PARAMETER_TEXT, .min = 1, .max = 5, .example = "a:1" };
 static const struct parameter limit = { .name = "limit", .type = PARAMETER_INTEGER, .min = 1, .max = 11000 };
-static const struct parameter format = { .name = "format", .type = PARAMETER_CHOICE, .choices = formats, .n_choices = 3 };
+static const struct parameter format = { .name = "format", .type = PARAMETER_CHOICE, .choices = formats,
+                                         .n_choices = 3 };
 static const struct parameter agg = { .name = "agg", .type = PARAMETER_CHOICES, .choices = formats, .n_choices = 3 };
 static const struct parameter id = { .name = "id", .type = PARAMETER_NAME, .max = 4, .example = "main" };
-static const struct parameter series = { .name = "series", .type = PARAMETER_NAMES, .max = 3, .example = "power_w,a.b" };
+static const struct parameter series = { .name = "series", .type = PARAMETER_NAMES, .max = 3,
+                                         .example = "power_w,a.b" };
 static const struct parameter from = { .name = "from", .type = PARAMETER_TIME };
 static const struct parameter step = { .name = "step", .type = PARAMETER_DURATION, .choices = words, .n_choices = 2,
                                        .min = 100, .max = INT64_C(31622400000), .step = 100, .example = "5min" };
@@ -145,7 +147,8 @@ static void test_urls(void **state) {
                 "http://a", "https://meters.local:8730", "http://[::1]:0/x/", "http://10.0.0.1:65535/a%20b",
         };
         static const char *const refused[] = {
-                "", "a", "ftp://a", "http://", "http://a:", "http://a:65536", "http://a:123456", "http://a?x", "http://a/?",
+                "", "a", "ftp://a", "http://", "http://a:", "http://a:65536", "http://a:123456",
+                "http://a?x", "http://a/?",
                 "http://a/#b", "http://[::1", "http://[]", "http://a b", "http://a/\"", "HTTP://a",
                 "http://a/23456789012345678901234567890123",
         };
@@ -203,13 +206,17 @@ static int in_pattern(const struct parameter *p, const char *given) {
 /* The pattern that is published and the reader say the same. */
 static void test_patterns(void **state) {
         static const char *const texts[] = {
-                "", "a", "main", "L1.x", ".x", "power_w", "a b", "a,b", "a\nb", "now", "-1d", "-24h", "-5min", "-5y", "-5",
+                "", "a", "main", "L1.x", ".x", "power_w", "a b", "a,b", "a\nb", "now",
+                "-1d", "-24h", "-5min", "-5y", "-5",
                 "-99999d", "1795255200", "4289999999.999", "4294000001", "99999999999", "2026-11-21T10:00:00Z",
                 "2026-11-21 10:00:00.5+01:00", "2105-12-31T23:59:59-23:59", "2026-13-01T00:00:00Z",
                 "2026-11-21T24:00:00Z", "2026-11-21", "auto", "raw", "100ms", "150ms", "50ms", "31622400000ms",
-                "31622400100ms", "1s", "0s", "31622400s", "31622401s", "527040min", "527041min", "8784h", "8785h", "366d",
-                "367d", "99d", "1000d", "5", "0", "4711", "9223372036854775807", "9223372036854775808", "9999999999999999999", "99999999999999999999", "-1",
-                "http://a", "https://a-b.c:65535/x", "http://a:65536", "http://a:70000", "http://[::1]:1/", "http://[]",
+                "31622400100ms", "1s", "0s", "31622400s", "31622401s", "527040min", "527041min", "8784h",
+                "8785h", "366d",
+                "367d", "99d", "1000d", "5", "0", "4711", "9223372036854775807",
+                "9223372036854775808", "9999999999999999999", "99999999999999999999", "-1",
+                "http://a", "https://a-b.c:65535/x", "http://a:65536", "http://a:70000", "http://[::1]:1/",
+                "http://[]",
                 "http://a/?", "http://a/\\", "60001ms", "60000ms", "60s", "61s", "1min", "2min",
         };
 
@@ -218,7 +225,8 @@ static void test_patterns(void **state) {
                 for (size_t k = 0; k < ELEMENTS(texts); k++) {
                         struct parameter_value v;
                         int r = in_pattern(all[i], texts[k]);
-                        bool is_odd = strcmp(texts[k], "-99999d") == 0;  /* that far back needs no room in a pattern */
+                        /* That far back needs no room in a pattern. */
+                        bool is_odd = strcmp(texts[k], "-99999d") == 0;
 
                         if (r >= 0 && all[i] != &series && r != parameter_read(all[i], texts[k], &v) && !is_odd)
                                 fail_msg("%s: \"%s\" is %s the pattern", all[i]->name, texts[k], r ? "in" : "not in");
@@ -259,7 +267,8 @@ static const struct parameter arguments[] = {
 };
 static const struct route_body body = { .content_type = "application/json" };
 static const struct route routes[] = {
-        { .method = "GET", .pattern = "/api/{id}/{what}", .handler = show, .parameters = parameters, .arguments = arguments },
+        { .method = "GET", .pattern = "/api/{id}/{what}", .handler = show, .parameters = parameters,
+          .arguments = arguments },
         { .method = "POST", .pattern = "/api/{id}/{what}", .handler = show, .parameters = parameters,
           .arguments = arguments, .control = true },
         { .method = "POST", .pattern = "/api/{id}/set/{what}", .handler = show, .parameters = parameters,
@@ -280,13 +289,15 @@ static void expect(struct request request, const char *target, unsigned status, 
 }
 
 static void test_requests(void **state) {
-        struct request get = { .method = "GET", .host = "", .content_type = "", .content_encoding = "", .role = HTTP_ROLE_READ };
+        struct request get = { .method = "GET", .host = "", .content_type = "",
+                                .content_encoding = "", .role = HTTP_ROLE_READ };
 
         (void) state;
         expect(get, "/api/main/csv", 200, "main 1 0 7 7 0 0 never");
         expect(get, "/api/main/json?limit=3&step=raw&agg=csv,json&from=-1s", 200, "main 0 1 3 3 1 3 at 999000");
         expect(get, "/api/main/json?step=2s&from=-1d", 200, "main 0 0 7 7 -1 0 at 0");
-        expect(get, "/api/main/json?limit=11", 400, "\"limit: expected a whole number from 1 to 10\",\"parameter\":\"limit\"");
+        expect(get, "/api/main/json?limit=11", 400,
+               "\"limit: expected a whole number from 1 to 10\",\"parameter\":\"limit\"");
         expect(get, "/api/main/json?limit=", 400, "\"parameter\":\"limit\"");
         expect(get, "/api/main/json?limit", 400, "\"parameter\":\"limit\"");
         expect(get, "/api/main/json?agg=csv&agg=csv", 400, "\"given more than once\",\"parameter\":\"agg\"");
@@ -297,7 +308,8 @@ static void test_requests(void **state) {
 }
 
 static void test_bodies_and_roles(void **state) {
-        struct request post = { .method = "POST", .host = "", .content_type = "", .content_encoding = "", .role = HTTP_ROLE_CONTROL };
+        struct request post = { .method = "POST", .host = "", .content_type = "",
+                                .content_encoding = "", .role = HTTP_ROLE_CONTROL };
 
         (void) state;
         expect(post, "/api/main/csv", 200, "main 1");
@@ -330,7 +342,8 @@ static void test_bodies_and_roles(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_text_and_numbers), cmocka_unit_test(test_words), cmocka_unit_test(test_times),
-                cmocka_unit_test(test_urls),             cmocka_unit_test(test_forms), cmocka_unit_test(test_patterns),
+                cmocka_unit_test(test_urls),             cmocka_unit_test(test_forms),
+                cmocka_unit_test(test_patterns),
                 cmocka_unit_test(test_requests),         cmocka_unit_test(test_bodies_and_roles),
         };
 

@@ -168,6 +168,8 @@ static void test_methods(void **state) {
 static void test_escapes(void **state) {
         (void) state;
         expect("/api/v1/meters/m%61in/now", 200, "main,-");
+        expect("/api/v1/meters/a%2Fb%2fc/now", 200, "a%2Fb%2fc,-");
+        expect_problem("/api/v1/meters/main%2fnow/power_w", 404, NULL);
         expect("/api/v1/meters/a+b/now", 200, "a+b,-");
         expect("/api/v1/meters/%c3%A9/now", 200, "\xc3\xa9,-");
         expect_problem("/page%", 400, NULL);
