@@ -42,6 +42,9 @@ export async function until(probe, what, ms = TIMEOUT) {
   }
 }
 
+/* A run that is cut short leaves no gateway behind. */
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
 /* A process of ours, ended with the test. */
 export class Program {
   constructor(...args) {
@@ -51,6 +54,7 @@ export class Program {
       this.log = (this.log + bytes).slice(-20000);
     });
     this.ended = new Promise((resolve) => this.child.on("exit", resolve));
+    process.once("exit", () => this.child.kill());
   }
 
   async stop(signal = "SIGTERM") {
