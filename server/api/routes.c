@@ -149,15 +149,16 @@ const struct route api_routes[] = {
                 .method = "GET", .pattern = "/api/v1/stream", .handler = api_stream,
                 .parameters = api_stream_parameters,
                 .name = "getStream", .tag = "History", .summary = "What is measured, as it comes",
-                .description = "Server-sent events: event state tells a meter's state, first and when it changes; event "
-                               "sample a row as listSamples gives it, with its cursor as id; event gap what is missing "
-                               "after the client's cursor; a comment comes every 15 s when nothing else does. The header "
-                               "Last-Event-ID, or after, goes on behind a cursor.",
+                .description = "Server-sent events: event state tells a meter's state, first and when it changes; "
+                               "event sample a row as listSamples gives it, with its cursor as id; event gap what is "
+                               "missing after the client's cursor; a comment comes every 15 s when nothing else does. "
+                               "The header Last-Event-ID, or after, goes on behind a cursor.",
                 .answers = ANSWERS({ 200, "text/event-stream", NULL, "Events without an end." },
                                    PROBLEM(503, "Too many streams are open, or there is no history.")),
         },
         {
-                .method = "GET", .pattern = "/api/v1/events", .handler = api_events, .parameters = api_events_parameters,
+                .method = "GET", .pattern = "/api/v1/events", .handler = api_events,
+                .parameters = api_events_parameters,
                 .name = "listEvents", .tag = "History", .summary = "What happened to the meters, page by page",
                 .description = "Changes of state, readings that were not believed, registers that began anew.",
                 .answers = ANSWERS(JSON("Events", "A page."), PROBLEM(503, "This gateway keeps no events.")),
@@ -214,18 +215,17 @@ const struct route api_routes[] = {
         {
                 .method = "GET", .pattern = "/api/v1/home-assistant.yaml", .handler = api_home_assistant,
                 .parameters = api_home_assistant_parameters,
-                .name = "getHomeAssistantPackage", .tag = "Integrations", .summary = "Configuration for Home Assistant",
-                .description = "A package with a sensor for every series of every meter, or of the one that is asked for.",
+                .name = "getHomeAssistantPackage", .tag = "Integrations",
+                .summary = "Configuration for Home Assistant",
+                .description = "A package with a sensor for every series of every meter, or of the one that is asked "
+                               "for.",
                 .answers = ANSWERS({ 200, "application/yaml", "HomeAssistantPackage", "The package." }),
         },
         {
                 .method = "GET", .pattern = "/metrics", .handler = api_metrics,
                 .name = "getMetrics", .tag = "Integrations", .summary = "Everything for Prometheus",
-                .description = "Text format 0.0.4, or OpenMetrics 1.0 for those whose Accept header names it. A value that "
-                               "is not current has no sample.",
-                .answers = ANSWERS({ 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "The metrics." },
-                                   { 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", NULL,
-                                     "The same as OpenMetrics." }),
+                .description = "Text format 0.0.4. A value that is not current has no sample.",
+                .answers = ANSWERS({ 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "The metrics." }),
         },
         {
                 .method = "GET", .pattern = "/healthz", .handler = api_healthz, .public = true,
