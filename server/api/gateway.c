@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 
 #include "api/process.h"
+#include "api/stream_filter.h"
 #include "api/view.h"
 #include "history/query.h"
 #include "http/limits.h"
@@ -13,6 +14,7 @@ static void put_http(struct json_writer *w, const struct http_server *http) {
         json_object_begin(w, "http");
         json_put_uint(w, "connections", facts.connections);
         json_put_uint(w, "secure_connections", facts.secure_connections);
+        json_put_uint(w, "streams", facts.streams);
         json_put_uint(w, "long_answers", facts.long_answers);
         json_put_uint(w, "answers", facts.answers);
         json_put_uint(w, "not_modified", facts.not_modified);
@@ -35,6 +37,8 @@ static void put_limits(struct json_writer *w) {
         json_put_uint(w, "answer_bytes", REPLY_BODY_MAX);
         json_put_uint(w, "history_points", QUERY_POINTS_MAX);
         json_put_uint(w, "history_series", QUERY_SERIES_MAX);
+        json_put_uint(w, "stream_series", STREAM_KEYS_MAX);
+        json_put_uint(w, "stream_columns", STREAM_COLUMNS_MAX);
         json_put_uint(w, "meters", METERS_MAX);
         json_put_uint(w, "writes_at_once", WRITES_AT_ONCE);
         json_put_uint(w, "write_every_ms", WRITE_EVERY_MS);

@@ -408,10 +408,6 @@ void http_server_wake_streams(struct http_server *s) {
         streams_wake(&s->streams);
 }
 
-unsigned http_server_streams(const struct http_server *s) {
-        return s->streams.n;
-}
-
 unsigned http_server_connections(const struct http_server *s) {
         return s->connections.n;
 }
@@ -419,7 +415,8 @@ unsigned http_server_connections(const struct http_server *s) {
 struct http_facts http_server_facts(const struct http_server *s) {
         return (struct http_facts) {
                 .secure_connections = s->connections.n_secure, .auth_failures = s->throttle.failures,
-                .auth_refusals = s->throttle.refusals, .connections = s->connections.n, .long_answers = s->long_answers.n, .answers = s->answers,
-                .not_modified = s->not_modified, .cache_hits = s->cache.hits, .cache_misses = s->cache.misses,
+                .auth_refusals = s->throttle.refusals, .connections = s->connections.n, .streams = s->streams.n,
+                .long_answers = s->long_answers.n, .answers = s->answers, .not_modified = s->not_modified,
+                .cache_hits = s->cache.hits, .cache_misses = s->cache.misses,
         };
 }

@@ -82,13 +82,13 @@ bool http_server_count(const struct http_server *s, unsigned i, struct http_coun
 
 /* There may be something new to tell in streams. */
 void http_server_wake_streams(struct http_server *s);
-unsigned http_server_streams(const struct http_server *s);
 
 unsigned http_server_connections(const struct http_server *s);
 
 /* What goes on, for diagnostics. */
 struct http_facts {
-        unsigned connections, long_answers;  /* open, being sent */
+        unsigned connections;                /* open */
+        unsigned streams, long_answers;      /* being sent */
         unsigned secure_connections;         /* those over TLS */
         uint64_t auth_failures;              /* requests with a token that is not known */
         uint64_t auth_refusals;              /* those whose token was not looked at, after too many wrong ones */

@@ -1,10 +1,13 @@
 """A client of server-sent events over a raw socket, as a browser reads them."""
 import collections
+import csv
 import json
+import random
 import socket
 import struct
+import time
 
-from gateway import TIMEOUT
+from gateway import TIMEOUT, run
 
 Event = collections.namedtuple("Event", "kind id data")
 
@@ -12,7 +15,7 @@ Event = collections.namedtuple("Event", "kind id data")
 class Stream:
     """One connection. last_id is what a browser would come back with."""
 
-    def __init__(self, port, query="", last_id=None, receive_buffer=None, headers=()):
+    def __init__(self, port, query="", last_id=None, receive_buffer=None, headers=(), tls=None):
         self.last_id, self.events, self.comments, self.retry = last_id, [], 0, None
         self.ended = False
         self._raw = self._text = b""
@@ -22,6 +25,8 @@ class Stream:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(TIMEOUT)
         self.socket.connect(("127.0.0.1", port))
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         lines = ["GET /api/v1/stream%s HTTP/1.1" % query, "Host: localhost", "Accept: text/event-stream", *headers]
         if last_id is not None:
             lines.append("Last-Event-ID: %s" % last_id)
@@ -102,3 +107,16 @@ class Stream:
 
     def __exit__(self, *error):
         self.close()
+
+
+def fill(folder, seed, meter, hours_ago, n, bits=10):
+    """A past of another meter in folder/kept, so that there is something to catch up with."""
+    path, chance = folder / (meter + ".csv"), random.Random(seed)
+    begun = int(time.time() - 3600 * hours_ago) * 1000
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["t_ms", "power_w", "voltage_v"])
+        writer.writerows([begun + i * 100, chance.getrandbits(bits) / 1000, chance.getrandbits(bits) / 1000]
+                         for i in range(n))
+    result = run("history", "import", "--directory", folder / "kept", "--size", "2MiB", "--meter", meter, path)
+    assert result.returncode == 0, result.stderr

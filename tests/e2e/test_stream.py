@@ -1,15 +1,13 @@
 """The live stream of a real gateway: what comes, what is left out, and that nothing is missed whatever happens."""
 import contextlib
-import csv
 import os
 import random
 import threading
-import time
 
 import pytest
 
-from gateway import run, wait_until
-from stream import Stream
+from gateway import wait_until
+from stream import Stream, fill
 
 DISCONNECTS = int(os.environ.get("METERGATE_DISCONNECTS", "1000"))
 SEED = int(os.environ.get("METERGATE_SEED", "0")) or random.randrange(1, 1 << 31)
@@ -120,19 +118,6 @@ def test_reload_and_stop_end_streams(begin):
 
 # --- what a client missed ---
 
-def fill(tmp_path, meter, hours_ago, n, bits=10):
-    """A past of another meter, so that there is something to catch up with."""
-    path, chance = tmp_path / (meter + ".csv"), random.Random(SEED)
-    begun = int(time.time() - 3600 * hours_ago) * 1000
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["t_ms", "power_w", "voltage_v"])
-        writer.writerows([begun + i * 100, chance.getrandbits(bits) / 1000, chance.getrandbits(bits) / 1000]
-                         for i in range(n))
-    result = run("history", "import", "--directory", tmp_path / "kept", "--size", "2MiB", "--meter", meter, path)
-    assert result.returncode == 0, result.stderr
-
-
 class Reporters:
     """Meters that report as fast as rows can be told apart, until the end."""
 
@@ -196,7 +181,7 @@ def test_disconnects(mcu_at, start, meter, tmp_path):
     mcus = [mcu_at(id, values=dict(LOAD), product=None) for id in ids]
     restarts = {DISCONNECTS * (i + 1) // 5: i % 2 == 1 for i in range(4)}
     follower, crashed_at = Follower(random.Random(SEED)), []
-    fill(tmp_path, "past", 24, DISCONNECTS)
+    fill(tmp_path, SEED, "past", 24, DISCONNECTS)
 
     def live(number):
         gateway = start([meter(id, profile="tomzn-60a", poll="5min", stale_after="10min") for id in ids],
@@ -241,11 +226,11 @@ def test_disconnects(mcu_at, start, meter, tmp_path):
 
 
 def test_ring_that_went_round(begin, start, tmp_path):
-    fill(tmp_path, "past", 24, 1000)
+    fill(tmp_path, SEED, "past", 24, 1000)
     _, gateway = begin()
     assert samples(gateway)[0]["cursor"] == "1"
     gateway.stop()
-    fill(tmp_path, "other", 12, 200000, bits=24)
+    fill(tmp_path, SEED, "other", 12, 200000, bits=24)
     gateway = start("[]", name="after", extra="history: { directory: %s/kept, size: 2MiB }\n" % tmp_path)
     gateway.wait_history()
     oldest = gateway.json("/api/v1/samples?limit=1")["samples"][0]["cursor"]
@@ -282,7 +267,7 @@ def test_cursor_of_a_lost_stretch(begin):
 
 def test_client_that_does_not_read(begin, tmp_path):
     """It is cut when nothing leaves for half a minute, and comes back to where it was."""
-    fill(tmp_path, "past", 24, 20000)
+    fill(tmp_path, SEED, "past", 24, 20000)
     mcu, gateway = begin()
     slow = Stream(gateway.http_port, last_id="0", receive_buffer=4096)
     with Stream(gateway.http_port) as good:

@@ -16,6 +16,7 @@ import pytest
 
 from certificates import Authority
 from gateway import TIMEOUT, fetch, free_port, run, wait_until
+from stream import Stream, fill
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -164,6 +165,26 @@ def test_long_answer(secure, authority, tmp_path):
         for _ in range(3):
             connection.request("GET", path)
             assert connection.getresponse().read() == plain.body
+
+
+@pytest.mark.skipif(bool(os.environ.get("METERGATE_RUN")), reason="times of another program")
+def test_stream(secure, authority, mcu, meter, tmp_path):
+    """Live, resumed, and beside clients that do not read; none of them keeps the processor busy."""
+    fill(tmp_path, 1, "past", 24, 20000)
+    gateway = secure(tmp_path, [meter()], extra="history: { directory: %s/kept, size: 2MiB }\n" % tmp_path)
+    gateway.wait_now(power_w=17.7)
+    with Stream(gateway.http_port, last_id="19000", tls=authority.context()) as stream, contextlib.ExitStack() as stack:
+        assert stream.wait_data()["cursor"] == "19001"
+        for _ in range(4):
+            stack.enter_context(Stream(gateway.http_port, last_id="0", receive_buffer=4096, tls=authority.context()))
+        begin, before = time.monotonic(), cpu_ticks(gateway.pid)
+        for i in range(10):
+            mcu.report(dp19=1000 + i)
+            stream.wait_data(power_w=(1000 + i) / 10)
+        wait_until(lambda: time.monotonic() - begin > 2)
+        assert cpu_ticks(gateway.pid) - before < 50
+        gateway.stop()
+        stream.wait(lambda s: s.ended)
 
 
 def test_plain_http_is_not_answered(secure, tmp_path):

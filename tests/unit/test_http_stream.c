@@ -225,7 +225,7 @@ static void test_gone(void **state) {
         for (int round = 0; round < 3; round++) {
                 for (unsigned i = 0; i < STREAMS; i++)
                         c[i] = listen_to(GET("/endless"));
-                assert_int_equal(http_server_streams(bench.server), STREAMS);
+                assert_int_equal(http_server_facts(bench.server).streams, STREAMS);
                 assert_int_equal(ask(&bench, GET("/endless"), NULL), 503);
                 for (unsigned i = 0; i < STREAMS; i++) {
                         if (i % 2)
