@@ -78,7 +78,9 @@ static bool take_row(struct live *l, uint64_t number, struct sample *ret) {
 
         if (!schema || schema->serial != r->serial)
                 return false;
-        *ret = (struct sample) { .number = number, .tick = r->tick, .slot = r->slot, .schema = schema, .row = r->row };
+        *ret = (struct sample) {
+                .number = number, .tick = r->tick, .slot = r->slot, .schema = schema, .row = r->row,
+        };
         return true;
 }
 
