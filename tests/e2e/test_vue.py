@@ -1,6 +1,5 @@
 """The radio module of an Emporia Vue Utility Connect on a serial line, played by the simulator."""
 import contextlib
-import itertools
 
 import pytest
 
@@ -43,48 +42,6 @@ def test_every_firmware_at_every_log_level(vue, vue_meter, start):
     text = [line["text"] for line in gateway.diagnostics("quiet")["console"]["lines"]]
     assert not any("Got Meter Rsp" in line for line in text), text
     assert any("Got Meter Rsp" in line["text"] for line in gateway.diagnostics("v8-20")["console"]["lines"])
-
-
-def test_poor_radio(vue, vue_meter, start):
-    simulator = vue("utility", "--loss", "50", "--seed", "3", "--solar")
-    gateway = start([vue_meter()])
-    with Witness(gateway, simulator):
-        simulator.wait_readings(3)
-        wait_until(lambda: gateway.counter("timeouts_read", "utility") >= 1)
-        simulator.tell("e 2")
-        wait_until(lambda: gateway.counter("notices_2", "utility") >= 1)
-        simulator.tell("loss 0")
-        simulator.wait_readings(2)
-        gateway.wait_now("utility", state="online", **simulator.expected()[-1])
-
-
-def test_what_cannot_be_is_not_shown(vue, vue_meter, start):
-    """Spikes, missing values, duplicates, a reset and another meter."""
-    simulator = vue("utility", "--firmware", "8", "--seed", "9")
-    gateway = start([vue_meter()])
-
-    def shown():
-        return gateway.now("utility")["energy_import_kwh"]
-
-    simulator.tell("set 36000")
-    with Witness(gateway, simulator):
-        simulator.wait_readings(2)
-        for flaw, counter in (("spike", "counter_jumped"), ("all-ones", None), ("no-power", None),
-                              ("duplicate", "duplicates")):
-            simulator.tell("flaw %s 1" % flaw)
-            simulator.wait_readings(1)
-            if counter:
-                wait_until(lambda: gateway.counter(counter, "utility") >= 1, what=flaw)
-        simulator.tell("flaw all-zero 1")
-        wait_until(lambda: gateway.counter("all_zero", "utility") == 1)
-        for number, change in enumerate(("reset", "replace 1234.5 6"), 1):
-            simulator.tell(change)
-            simulator.wait_readings(1)
-            wait_until(lambda: gateway.counter("register_resets", "utility") >= number, what=change)
-            wait_until(lambda: shown() == simulator.ledger()["energy_import_kwh"])
-    energies = sorted({row["energy_import_kwh"] for row in simulator.expected() if "energy_import_kwh" in row})
-    assert energies[-1] - energies[0] > 0.5
-    assert max(b - a for a, b in itertools.pairwise(energies)) < 1
 
 
 @pytest.mark.parametrize("options", [
