@@ -21,6 +21,7 @@
 #include "http/policy.h"
 #include "http/server.h"
 #include "meters/fleet.h"
+#include "push/push.h"
 
 #define DESCRIPTORS 2048   /* all connections, and what the rest needs */
 #define DEFAULT_CONFIG "/etc/metergate/metergate.yaml"
@@ -32,10 +33,12 @@ struct gateway {
         struct history *history;
         struct events *events;
         struct history_loop *history_loop;
+        struct push *push;
         struct fleet *fleet;
         struct live *live;
         struct http_server *http;
         struct app app;
+        char *positions;             /* folder of those of remote write; NULL: they are not kept */
         char *system_timezone;       /* TZ as it was at start; NULL: it was not set */
         bool has_sockets;            /* handed over by systemd: they win over http.listen */
         sd_event_source *sigterm, *sigint, *sighup;
@@ -229,7 +232,25 @@ static int start_history(struct gateway *g, sd_event *event) {
         if (events_note(g->events)[0])
                 log_notice("events: %s", events_note(g->events));
         put_event(g, EVENT_STARTED);
-        return history_loop_new(event, g->history, g->events, on_history_ready, g, &g->history_loop);
+        r = history_loop_new(event, g->history, g->events, on_history_ready, g, &g->history_loop);
+        if (r < 0)
+                return r;
+        g->positions = history_error(g->history)[0] ? NULL : strdup(options.directory);
+        return push_new(event, g->history, g->events, g->positions, options.flush_ms, &g->push);
+
+}
+
+static int start_push(struct gateway *g) {
+        struct push_set *set;
+        char error[PUSH_ERROR_MAX] = "";
+        int r;
+
+        r = push_prepare(g->push, g->config, &set, error);
+        if (r < 0)
+                log_error("%s", error[0] ? error : strerror(-r));
+        else
+                push_take(g->push, set);
+        return r;
 }
 
 /* What a process may open at first is meant for programs that use select(). */
@@ -259,8 +280,11 @@ static int start_parts(struct gateway *g, sd_event *event) {
         r = fleet_new(event, g->history, g->events, g->config_path ? state_directory() : NULL, &g->fleet);
         if (r < 0)
                 return r;
+        r = start_push(g);
+        if (r < 0)
+                return r;
         g->app = (struct app) { .config = g->config, .fleet = g->fleet, .history = g->history,
-                                .events = g->events, .started_ms = clock_now_ms() };
+                                .events = g->events, .push = g->push, .started_ms = clock_now_ms() };
         if (getrandom(&g->app.run, sizeof g->app.run, 0) < 0)
                 g->app.run = g->app.started_ms;
         r = live_new(event, &g->app, on_news, g, &g->live);
@@ -315,6 +339,7 @@ struct gateway *gateway_free(struct gateway *g) {
         http_server_free(g->http);
         fleet_free(g->fleet);
         live_free(g->live);
+        push_free(g->push);
         history_loop_free(g->history_loop);
         if (g->events)
                 put_event(g, EVENT_STOPPED);
@@ -325,6 +350,7 @@ struct gateway *gateway_free(struct gateway *g) {
         sd_event_source_disable_unref(g->sigterm);
         config_free(g->config);
         free(g->config_path);
+        free(g->positions);
         free(g->system_timezone);
         free(g);
         return NULL;
@@ -348,8 +374,9 @@ static void warn_of_history(const struct config *old, const struct config *next)
 /* What may fail comes first and can be given back; the policy, which cannot, is put in force last. */
 static int apply(struct gateway *g, const struct config *next) {
         CLEANUP(policy_freep) struct policy *policy = NULL;
+        CLEANUP(push_set_freep) struct push_set *receivers = NULL;
         struct http_policy wanted = config_http_policy(next);
-        char error[HTTP_ERROR_MAX] = "", ignored[HTTP_ERROR_MAX];
+        char error[HTTP_ERROR_MAX > PUSH_ERROR_MAX ? HTTP_ERROR_MAX : PUSH_ERROR_MAX] = "", ignored[HTTP_ERROR_MAX];
         int r;
 
         r = policy_new(&wanted, &policy, error);
@@ -358,16 +385,20 @@ static int apply(struct gateway *g, const struct config *next) {
         if (r >= 0)
                 r = http_server_prepare_policy(g->http, policy, error);
         if (r >= 0)
+                r = push_prepare(g->push, next, &receivers, error);
+        if (r >= 0)
                 r = listen_as(g, next, error);
         if (r >= 0) {
                 r = fleet_apply(g->fleet, next);
                 if (r < 0)
                         (void) listen_as(g, g->config, ignored);
         }
-        if (r < 0)
+        if (r < 0) {
                 log_error("%s; the old configuration stays", error[0] ? error : strerror(-r));
-        else
-                http_server_take_policy(g->http, TAKE(policy));
+                return r;
+        }
+        http_server_take_policy(g->http, TAKE(policy));
+        push_take(g->push, TAKE(receivers));
         return r;
 }
 

@@ -12,6 +12,7 @@
 
 struct http_server;
 struct live;
+struct push;
 
 struct app {
         const struct config *config;      /* borrowed; swapped on reload */
@@ -20,6 +21,7 @@ struct app {
         struct events *events;            /* borrowed; NULL: none */
         struct live *live;                /* borrowed; NULL: no streams */
         const struct http_server *http;   /* borrowed; NULL in tests */
+        const struct push *push;          /* borrowed; NULL: none */
         uint64_t started_ms;              /* clock_now_ms at start */
         uint64_t run;                     /* a random number of this run of the program */
         unsigned reloads;                 /* of the configuration */

@@ -94,6 +94,9 @@ static void put_sentence(struct buffer *b, const struct app *app, const struct e
         case EVENT_ACTION:
                 buffer_puts(b, "somebody asked");
                 break;
+        case EVENT_REMOTE_WRITE:
+                buffer_puts(b, "remote write");
+                break;
         case EVENT_STATE:
         case EVENT_KINDS:
                 break;

@@ -1,12 +1,15 @@
 /* GET /api/v1/diagnostics: what the gateway itself is doing, and its limits. */
 #include "api/handlers.h"
 
+#include <stdio.h>
+
 #include "api/process.h"
 #include "api/stream_filter.h"
 #include "api/view.h"
 #include "history/query.h"
 #include "http/limits.h"
 #include "http/server.h"
+#include "push/push.h"
 
 static void put_http(struct json_writer *w, const struct http_server *http) {
         struct http_facts facts = http_server_facts(http);
@@ -56,6 +59,31 @@ static void put_process(struct json_writer *w) {
         json_object_end(w);
 }
 
+static void put_push(struct json_writer *w, const struct push *push) {
+        struct receiver_facts facts;
+        const char *name;
+        char cursor[24];
+
+        json_array_begin(w, "remote_write");
+        for (unsigned i = 0; (name = push_facts(push, i, &facts)); i++) {
+                snprintf(cursor, sizeof cursor, "%llu", (unsigned long long) facts.cursor);
+                json_object_begin(w, NULL);
+                json_put_string(w, "name", name);
+                json_put_string(w, "state", facts.state);
+                json_put_string(w, "error", view_text_or_null(facts.error));
+                json_put_string(w, "cursor", cursor);
+                json_put_decimal(w, "lag_s", facts.lag_ms, 3);
+                json_put_uint(w, "samples", facts.samples);
+                json_put_uint(w, "failed_samples", facts.failed);
+                json_put_uint(w, "lost_rows", facts.lost_rows);
+                json_put_uint(w, "batches", facts.batches);
+                json_put_uint(w, "retries", facts.retries);
+                json_put_uint(w, "sent_bytes", facts.bytes);
+                json_object_end(w);
+        }
+        json_array_end(w);
+}
+
 int api_gateway(void *userdata, const struct request *request, struct reply *reply) {
         const struct app *app = userdata;
         struct json_writer w;
@@ -70,6 +98,7 @@ int api_gateway(void *userdata, const struct request *request, struct reply *rep
         else
                 json_put_null(&w, "http");
         put_process(&w);
+        put_push(&w, app->push);
         put_limits(&w);
         json_object_end(&w);
         return view_finish(reply);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "http/negotiate.h"
 #include "http/server.h"
+#include "push/push.h"
 
 #define TEXT_VERSION        "0.0.4"
 #define OPENMETRICS_TYPE    "application/openmetrics-text"
@@ -292,6 +293,36 @@ static void put_history(struct metrics *x, const struct history *h) {
         put_uint(x, NO_LABELS, view_history_bytes(h));
 }
 
+static uint64_t acknowledged(const struct receiver_facts *f) { return f->samples; }
+static uint64_t refused(const struct receiver_facts *f) { return f->failed; }
+static uint64_t retries(const struct receiver_facts *f) { return f->retries; }
+static uint64_t lost_rows(const struct receiver_facts *f) { return f->lost_rows; }
+
+static const struct {
+        const char *name, *help;
+        uint64_t (*value)(const struct receiver_facts *f);
+} push_families[] = {
+        { "metergate_remote_write_samples_total", "Samples that the receiver has acknowledged.", acknowledged },
+        { "metergate_remote_write_failed_samples_total", "Samples that the receiver refused for good.", refused },
+        { "metergate_remote_write_retries_total", "Times that a batch was sent once more.", retries },
+        { "metergate_remote_write_lost_rows_total", "Reports overwritten before they could be sent.", lost_rows },
+};
+
+static void put_push(struct metrics *x, const struct push *push) {
+        struct receiver_facts facts;
+        const char *name;
+
+        for (unsigned f = 0; f < ELEMENTS(push_families); f++) {
+                begin_family(x, push_families[f].name, METRICS_COUNTER, "", push_families[f].help);
+                for (unsigned i = 0; (name = push_facts(push, i, &facts)); i++)
+                        put_uint(x, LABELS("receiver", name), push_families[f].value(&facts));
+        }
+        begin_family(x, "metergate_remote_write_lag_seconds", METRICS_GAUGE, "seconds",
+                     "Age of the newest report that the receiver has, while there are newer ones.");
+        for (unsigned i = 0; (name = push_facts(push, i, &facts)); i++)
+                put_decimal(x, LABELS("receiver", name), facts.lag_ms, 3);
+}
+
 static void put_process(struct metrics *x) {
         struct process_info info = process_info();
 
@@ -352,6 +383,7 @@ int api_metrics(void *userdata, const struct request *request, struct reply *rep
                                           : "text/plain; version=" TEXT_VERSION "; charset=utf-8";
         put_meters(&x);
         put_history(&x, app->history);
+        put_push(&x, app->push);
         put_requests(&x, app->http);
         put_access(&x, app->http);
         begin_family(&x, "metergate_build_info", METRICS_INFO, "", "The running version; always 1.");

@@ -19,6 +19,9 @@ static const struct schema_row root_fields[] = {
           .form = "a map", .meaning = "What is kept on disk of all that the meters have told." },
         { .key = "tariffs", .shape = SCHEMA_LIST, .read = config_read_tariffs, .fields = config_tariff_fields,
           .form = "a list of tariffs", .meaning = "Prices of energy, at most 32, all in one currency." },
+        { .key = "remote_write", .shape = SCHEMA_LIST, .read = config_read_remote_write,
+          .fields = config_remote_write_fields, .form = "a list of receivers",
+          .meaning = "Who gets everything measured by Prometheus remote write, at most 8." },
         { .key = "meters", .shape = SCHEMA_LIST, .required = true, .read = config_read_meters,
           .fields = config_meter_fields, .form = "a list of meters, [] for none",
           .meaning = "The meters, at most 32." },
@@ -152,6 +155,9 @@ struct config *config_free(struct config *c) {
                 meter_config_clear(&c->meters[i]);
         free(c->meters);
         free(c->tariffs);
+        for (unsigned i = 0; i < c->n_remote_write; i++)
+                remote_write_config_clear(&c->remote_write[i]);
+        free(c->remote_write);
         for (unsigned i = 0; i < c->http.n_listen; i++)
                 free(c->http.listen[i].text);
         for (unsigned i = 0; i < c->n_warnings; i++)

@@ -16,6 +16,9 @@
 #define CONFIG_WARNINGS_MAX 8
 #define LISTEN_MAX        8
 #define TARIFFS_MAX       32
+#define REMOTE_WRITE_MAX  8    /* receivers; each costs up to a MiB while it is behind */
+#define REMOTE_WRITE_HEADERS_MAX 16
+#define REMOTE_WRITE_LABELS_MAX  16  /* the instance included */
 #define TARIFF_NAME_SIZE  65
 #define DAY_QUARTERS      96   /* prices change at these: the history keeps energy that fine for years */
 #define HISTORY_SIZE_DEFAULT (UINT64_C(64) << 20)
@@ -74,6 +77,23 @@ struct listen_address {
         bool loopback;                    /* loopback IP or unix socket */
 };
 
+struct name_text {
+        char *name, *text;
+};
+
+/* Somebody to whom everything measured is sent. */
+struct remote_write_config {
+        char *name;
+        char *url;
+        char *token_path;                 /* or credential:NAME; NULL: no token */
+        unsigned n_series;
+        char **series;                    /* none: all */
+        unsigned n_headers, n_labels;
+        struct name_text headers[REMOTE_WRITE_HEADERS_MAX];
+        struct name_text labels[REMOTE_WRITE_LABELS_MAX];  /* the instance is always one of them */
+        unsigned line;                    /* where it stands in the file */
+};
+
 struct config {
         char *path;
         struct {
@@ -97,6 +117,8 @@ struct config {
         } history;
         unsigned n_tariffs;
         struct tariff *tariffs;           /* all in one currency; the first that fits wins (config/tariffs.h) */
+        unsigned n_remote_write;
+        struct remote_write_config *remote_write;
         unsigned n_meters;
         struct meter_config *meters;
         unsigned n_warnings;
@@ -115,6 +137,9 @@ static inline void config_freep(struct config **c) { config_free(*c); }
 
 /* True when a running meter need not be restarted to follow the new configuration. */
 bool meter_config_equal(const struct meter_config *a, const struct meter_config *b);
+
+/* True when what is running for the one can go on for the other. */
+bool remote_write_config_equal(const struct remote_write_config *a, const struct remote_write_config *b);
 
 /* Every key of the configuration, one line each: key, form, default, meaning, with tabs between. */
 void config_schema_print(FILE *out);

@@ -159,8 +159,7 @@ static bool is_credential_name(const char *name) {
         return *name && *name != '.' && !strchr(name, '/');
 }
 
-/* A path, from the configuration's folder, or "credential:NAME" as it is. */
-static int read_file_name(struct schema_walk *w, const yaml_node_t *node, void *target) {
+int config_read_file_name(struct schema_walk *w, const yaml_node_t *node, void *target) {
         const char *text, *name;
         char **path = target, shown[YAML_SHOW_MAX];
         int r;
@@ -258,17 +257,17 @@ static int read_origins(struct schema_walk *w, const yaml_node_t *node, void *ta
 
 static const struct schema_row tls_fields[] = {
         { .key = "certificate", .required = true, .offset = offsetof(struct config, http.certificate_path),
-          .read = read_file_name, .form = "the path of a PEM file, or credential:NAME",
+          .read = config_read_file_name, .form = "the path of a PEM file, or credential:NAME",
           .meaning = "Certificate of this machine, followed by those that it was signed with." },
-        { .key = "key", .required = true, .offset = offsetof(struct config, http.key_path), .read = read_file_name,
-          .form = "the path of a PEM file, or credential:NAME",
+        { .key = "key", .required = true, .offset = offsetof(struct config, http.key_path),
+          .read = config_read_file_name, .form = "the path of a PEM file, or credential:NAME",
           .meaning = "Private key of the certificate, without a passphrase." },
         { .key = NULL },
 };
 
 /* Tokens come before access and access before listen: each is checked against the ones before it. */
 const struct schema_row config_http_fields[] = {
-        { .key = "tokens", .offset = offsetof(struct config, http.tokens_path), .read = read_file_name,
+        { .key = "tokens", .offset = offsetof(struct config, http.tokens_path), .read = config_read_file_name,
           .form = "the path of a file, or credential:NAME",
           .meaning = "File of lines \"read SECRET\" or \"control SECRET\"; needed by \"access: token\"." },
         { .key = "access", .read = read_access, .form = "open or token",

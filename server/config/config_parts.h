@@ -24,13 +24,19 @@ extern const struct schema_row config_site_fields[];
 extern const struct schema_row config_http_fields[];
 extern const struct schema_row config_history_fields[];
 extern const struct schema_row config_tariff_fields[];
+extern const struct schema_row config_remote_write_fields[];
 extern const struct schema_row config_meter_fields[];
 
 /* Readers of whole sections. */
 int config_read_tariffs(struct schema_walk *w, const yaml_node_t *node, void *config);
+int config_read_remote_write(struct schema_walk *w, const yaml_node_t *node, void *config);
 int config_read_meters(struct schema_walk *w, const yaml_node_t *node, void *config);
 
 void meter_config_clear(struct meter_config *m);
+void remote_write_config_clear(struct remote_write_config *r);
+
+/* A path, from the configuration's folder, or "credential:NAME" as it is; target is a char *. */
+int config_read_file_name(struct schema_walk *w, const yaml_node_t *node, void *target);
 
 /* Adds "FILE:LINE:COLUMN: text" to the warnings; those past the limit are dropped. */
 int config_warn(struct schema_walk *w, const yaml_node_t *node, const char *text);

@@ -49,6 +49,7 @@ const char *const event_kind_names[EVENT_KINDS] = {
         [EVENT_COUNTER_RESET] = "counter_reset",
         [EVENT_CLOCK] = "clock",
         [EVENT_ACTION] = "action",
+        [EVENT_REMOTE_WRITE] = "remote_write",
 };
 
 /* ---- records ---- */

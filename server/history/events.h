@@ -28,6 +28,7 @@ enum event_kind {
         EVENT_CLOCK,            /* the clock was set: value the step in ms */
         EVENT_ACTION,           /* somebody asked for something: text what, and what became of it; value the number
                                  * that was to be written */
+        EVENT_REMOTE_WRITE,     /* text: whom it is about, and what became of what was sent there */
         EVENT_KINDS
 };
 extern const char *const event_kind_names[EVENT_KINDS];   /* "started", ... */

@@ -13,6 +13,7 @@
 #include "config/http_policy.h"
 #include "http/secret_file.h"
 #include "protocols/profile.h"
+#include "push/push.h"
 
 static void print_help(FILE *to) {
         fprintf(to, "Usage: metergate check-config FILE|-\n"
@@ -69,6 +70,20 @@ static void print_meter(const struct meter_config *m) {
         print_limits(m);
 }
 
+static void print_receiver(const struct remote_write_config *r) {
+        printf("remote write %s\n", r->name);
+        printf("  url          %s\n", r->url);
+        if (r->token_path)
+                printf("  token        from %s%s\n", r->token_path,
+                       secret_file_is_out_of_reach(r->token_path) ? ", not checked: only the service has it" : "");
+        for (unsigned i = 0; i < r->n_headers; i++)
+                printf("  header       %s: %s\n", r->headers[i].name, r->headers[i].text);
+        for (unsigned i = 0; i < r->n_labels; i++)
+                printf("  label        %s: %s\n", r->labels[i].name, r->labels[i].text);
+        for (unsigned i = 0; i < r->n_series; i++)
+                printf("  series       %s\n", r->series[i]);
+}
+
 /* Those of the service are out of reach here, and it would be wrong to say nothing. */
 static void print_unchecked(const struct config *c) {
         const char *names[] = { c->http.tokens_path, c->http.certificate_path, c->http.key_path };
@@ -95,6 +110,8 @@ static void print_config(const struct config *c) {
                 printf("  host         %s\n", c->http.hosts[i]);
         for (unsigned i = 0; i < c->http.n_cors_origins; i++)
                 printf("  origin       %s\n", c->http.cors_origins[i]);
+        for (unsigned i = 0; i < c->n_remote_write; i++)
+                print_receiver(&c->remote_write[i]);
         for (unsigned i = 0; i < c->n_meters; i++)
                 print_meter(&c->meters[i]);
         if (c->n_meters == 0)
@@ -104,7 +121,7 @@ static void print_config(const struct config *c) {
 static int check(const char *path) {
         CLEANUP(config_freep) struct config *c = NULL;
         struct config_error error;
-        char why[HTTP_ERROR_MAX];
+        char why[HTTP_ERROR_MAX > PUSH_ERROR_MAX ? HTTP_ERROR_MAX : PUSH_ERROR_MAX];
 
         if (config_load(path, &c, &error) < 0) {
                 fprintf(stderr, "metergate: %s\n", error.text);
@@ -112,7 +129,7 @@ static int check(const char *path) {
         }
         for (unsigned i = 0; i < c->n_warnings; i++)
                 fprintf(stderr, "metergate: %s\n", c->warnings[i]);
-        if (config_check_files(c, why) < 0) {
+        if (config_check_files(c, why) < 0 || push_check_files(c, why) < 0) {
                 fprintf(stderr, "metergate: %s\n", why);
                 return 2;
         }
