@@ -1,6 +1,7 @@
 #!/bin/sh
 # make bench: what the history costs, and what SQLite and rrdtool cost for the same; what an answer over HTTP costs, and
-# what a bare libmicrohttpd costs. Exits 1 when a promise is missed. BENCH_PARTS='http' runs those parts alone.
+# what a bare libmicrohttpd costs; what remote write costs. Exits 1 when a promise is missed.
+# BENCH_PARTS='http' runs those parts alone.
 # BENCH_DAYS=365 feeds a whole year for the last part (minutes of work) instead of a week.
 set -u
 
@@ -79,6 +80,7 @@ part writes 'writes' measure_writes
 part memory 'memory' "$PWD/tests/bench/measure" memory "$folder/data" "$traces"
 part attack '500 streams, 200 slow-loris and worse' under_attack
 part retention 'how far back it reaches' "$PWD/tests/bench/measure" retention "$folder/data" "$traces" "$days"
+part push 'remote write' "$PWD/tests/bench/push"
 part http 'an answer over HTTP' sh "$top/tests/bench/http.sh" "$folder/data"
 
 printf '\n%s\n' "$([ $status = 0 ] && echo 'every promise is kept' || echo 'a promise is MISSED')"
