@@ -1,5 +1,5 @@
 /* A page that stays open: what it holds does not grow, however long values come and go. METERGATE_OPEN says for how
- * many seconds; five minutes without it, an hour in make soak-web. */
+ * many seconds; five minutes without it, an hour in make soak. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openPage, PAGES, show, startBrowser, startGateway, until } from "./lib.mjs";
