@@ -38,7 +38,7 @@ static const struct mistake mistakes[] = {
         { "meters: []\n[a]: 1\n", "2:1: a list cannot be a key; expected a word" },
         { "meters: &a [*a]\n", "1:9: an alias inside this refers to itself; expected an end" },
         { "meters: [[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]\n", "1:24: nested too deeply; expected less" },
-        { "metres: []\n", "1:1: metres: unknown key; expected one of: site, http, history, tariffs, meters" },
+        { "metres: []\n", "1:1: metres: unknown key; expected one of: site, http, history, tariffs, remote_write, meters" },
         { "site:\n  name: Home\n", "1:1: meters: missing; expected a list of meters, [] for none" },
 
         /* site */
@@ -315,7 +315,7 @@ static void messages_stay_one_short_line(void **state) {
         assert_null(strchr(error.text, '\n'));
         assert_in_range(strlen(error.text), 10, CONFIG_ERROR_MAX - 1);
         assert_int_equal(parse("\"a\\x1b[31m\\nb\": 1\n", &c, &error), -EINVAL);
-        assert_string_equal(error.text, "m.yaml:1:1: a?[31m?b: unknown key; expected one of: site, http, history, tariffs, meters");
+        assert_string_equal(error.text, "m.yaml:1:1: a?[31m?b: unknown key; expected one of: site, http, history, tariffs, remote_write, meters");
 }
 
 static void what_would_take_long_is_refused_early(void **state) {
