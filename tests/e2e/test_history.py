@@ -35,8 +35,8 @@ def live(mcu_at, start, meter, tmp_path):
 
         def report(self, **dps):
             """The next reading, and until it is a row."""
-            self.mcu.report(**dps)
             rows = samples(self.gateway)
+            self.mcu.report(**dps)
             wait_until(lambda: len(samples(self.gateway)) > len(rows))
 
     one = Live()
