@@ -4,28 +4,17 @@ import os
 import shutil
 import subprocess
 
-from gateway import Collector, Lines, Process, free_port, wait_until
+from gateway import Collector, free_port, wait_until
+from player import Simulator
 
 ENERGIES = ("energy_import_kwh", "energy_export_kwh")
 
 
-class VueSimulator(Process):
+class VueSimulator(Simulator):
     """It tells with each reading what has to be shown from then on."""
 
     def __init__(self, folder, id, *options):
-        self.id, self.link = id, folder / id
-        super().__init__(folder, "simulate", "vue", "--link", self.link, "--expect", *options, name="vue-" + id,
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.output = Lines(self.process.stdout)
-        self.output.wait(lambda line: line.startswith("/dev/"))
-
-    def tell(self, text):
-        """A command, which has to be accepted."""
-        start = len(self.output.lines)
-        self.process.stdin.write((text + "\n").encode())
-        self.process.stdin.flush()
-        answer = json.loads(self.output.wait(lambda line: line.startswith('{"command":'), start))
-        assert answer == {"command": text, "ok": True}, answer
+        super().__init__("vue", folder, id, *options)
 
     def expected(self):
         """All that was to be shown, oldest first."""
