@@ -10,33 +10,22 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "capture/capture_frames.h"
 #include "config/profile_file.h"
-#include "protocols/framer.h"
 #include "protocols/protocol.h"
-#include "tools/capture_file.h"
 #include "tools/decode_part.h"
 #include "tools/decode_tuyamcu.h"
 #include "tools/decode_vue.h"
 #include "tools/ndjson.h"
+#include "tools/protocol_option.h"
 #include "tools/tools.h"
 
 #define LINE_MAX_BYTES (1 << 18)  /* a full frame of the shortest datapoints needs 15 KiB */
-
-/* The bytes of one direction. */
-struct stream {
-        struct framer framer;
-        bool has_time;
-        int64_t utc_ms;           /* when its last bytes came */
-        unsigned resolution_ms;
-        enum capture_direction direction;
-};
 
 struct decoder {
         const struct protocol *protocol;
         const struct decode_part *part;
         void *state;               /* owned; the part's */
-        struct stream streams[3];  /* by direction */
-        uint64_t frames, noise_bytes, pending_bytes, total_bytes;  /* of streams that have ended */
         struct buffer line;
         struct json_writer json;
 };
@@ -50,119 +39,39 @@ static const struct decode_part *const parts[] = { &decode_tuyamcu, &decode_vue 
 
 static const char *const direction_names[] = { [CAPTURE_RX] = "rx", [CAPTURE_TX] = "tx" };
 
-static int put_frame(struct decoder *d, const struct stream *s, const uint8_t *frame, size_t len) {
+static int put_frame(void *userdata, const struct captured_frame *frame) {
+        struct decoder *d = userdata;
         char at[CLOCK_RFC3339_MAX];
 
         json_begin(&d->json, &d->line);
         json_object_begin(&d->json, NULL);
         json_put_string(&d->json, "protocol", d->protocol->name);
-        if (s->has_time) {
-                clock_format_rfc3339(s->utc_ms, at);
+        if (frame->has_time) {
+                clock_format_rfc3339(frame->utc_ms, at);
                 json_put_string(&d->json, "at", at);
         }
-        if (s->direction != CAPTURE_UNKNOWN)
-                json_put_string(&d->json, "direction", direction_names[s->direction]);
-        d->part->frame(d->state, frame, len, &d->json);
+        if (frame->direction != CAPTURE_UNKNOWN)
+                json_put_string(&d->json, "direction", direction_names[frame->direction]);
+        d->part->frame(d->state, frame->data, frame->len, &d->json);
         json_object_end(&d->json);
         return ndjson_write(&d->line);
 }
 
-static int put_frames(struct decoder *d, struct stream *s) {
-        const uint8_t *frame;
-        size_t n;
+static void begin_stream(void *userdata) {
+        struct decoder *d = userdata;
 
-        while ((n = framer_next(&s->framer, &frame)) > 0) {
-                int r = put_frame(d, s, frame, n);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (d->part->new_stream)
+                d->part->new_stream(d->state);
 }
 
-static void start_stream(struct decoder *d, struct stream *s, enum capture_direction direction) {
-        framer_init(&s->framer, d->protocol->frame_check);
-        s->direction = direction;
-        s->has_time = false;
-}
-
-/* Nothing that comes later belongs to these bytes. */
-static int end_stream(struct decoder *d, struct stream *s) {
-        const uint8_t *frame;
-        size_t n;
-
-        while ((n = framer_finish(&s->framer, &frame)) > 0) {
-                int r = put_frame(d, s, frame, n);
-
-                if (r < 0)
-                        return r;
-        }
-        d->frames += s->framer.frames;
-        d->noise_bytes += s->framer.noise_bytes;
-        d->total_bytes += s->framer.total_bytes;
-        d->pending_bytes += framer_pending(&s->framer);
-        start_stream(d, s, s->direction);
-        return 0;
-}
-
-static int end_streams(struct decoder *d) {
-        for (unsigned i = 0; i < ELEMENTS(d->streams); i++) {
-                int r = end_stream(d, &d->streams[i]);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* A gap that is surely longer than the protocol allows inside a frame gives up what has come of one. */
-static int check_silence(struct decoder *d, struct stream *s, const struct capture_chunk *chunk) {
-        int64_t sure_ms;
-
-        if (!chunk->has_time || !s->has_time)
-                return 0;
-        sure_ms = chunk->utc_ms - s->utc_ms - (s->resolution_ms > 1 ? s->resolution_ms : 0);
-        while (sure_ms > d->protocol->silence_ms && framer_pending(&s->framer) > 0) {
-                int r;
-
-                framer_timeout(&s->framer);
-                r = put_frames(d, s);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int decode_chunk(struct decoder *d, const struct capture_chunk *chunk) {
-        struct stream *s = &d->streams[chunk->direction];
-        int r;
-
-        if (chunk->new_stream) {
-                r = end_streams(d);
-                if (r < 0)
-                        return r;
-                if (d->part->new_stream)
-                        d->part->new_stream(d->state);
-        }
-        r = check_silence(d, s, chunk);
-        s->has_time = chunk->has_time;
-        s->utc_ms = chunk->utc_ms;
-        s->resolution_ms = chunk->resolution_ms;
-        for (size_t done = 0; r >= 0 && done < chunk->len;) {
-                done += framer_push(&s->framer, chunk->data + done, chunk->len - done);
-                r = put_frames(d, s);
-        }
-        return r >= 0 && chunk->stands_alone ? end_stream(d, s) : r;
-}
-
-static int put_stats(struct decoder *d) {
+static int put_stats(struct decoder *d, const struct captured_stats *stats) {
         json_begin(&d->json, &d->line);
         json_object_begin(&d->json, NULL);
         json_object_begin(&d->json, "stats");
-        json_put_uint(&d->json, "frames", d->frames);
-        json_put_uint(&d->json, "noise_bytes", d->noise_bytes);
-        json_put_uint(&d->json, "pending_bytes", d->pending_bytes);
-        json_put_uint(&d->json, "total_bytes", d->total_bytes);
+        json_put_uint(&d->json, "frames", stats->frames);
+        json_put_uint(&d->json, "noise_bytes", stats->noise_bytes);
+        json_put_uint(&d->json, "pending_bytes", stats->pending_bytes);
+        json_put_uint(&d->json, "total_bytes", stats->total_bytes);
         json_object_end(&d->json);
         json_object_end(&d->json);
         return ndjson_write(&d->line);
@@ -177,44 +86,30 @@ static int write_failed(int r) {
 static int decode_file(struct decoder *d, const struct decode_options *o) {
         CLEANUP(capture_freep) struct capture *capture = NULL;
         char error[CAPTURE_ERROR_MAX];
-        struct capture_chunk chunk;
+        const struct captured_frames_handler handler = { put_frame, begin_stream, d };
+        struct captured_stats stats;
         int r;
 
         if (capture_open(o->path, &capture, error) < 0) {
                 log_error("%s", error);
                 return 1;
         }
-        while ((r = capture_next(capture, &chunk)) > 0) {
-                r = decode_chunk(d, &chunk);
-                if (r < 0)
-                        return write_failed(r);
-        }
-        if (r < 0) {
+        r = captured_frames_read(capture, d->protocol, &handler, &stats);
+        if (r < 0 && capture_error(capture)[0]) {
                 log_error("%s", capture_error(capture));
                 return 1;
         }
-        r = end_streams(d);
         if (r >= 0 && o->stats)
-                r = put_stats(d);
+                r = put_stats(d, &stats);
         return r < 0 ? write_failed(r) : 0;
 }
 
-static const struct decode_part *find_part(const char *protocol) {
-        for (size_t i = 0; i < ELEMENTS(parts); i++)
-                if (strcmp(parts[i]->protocol, protocol) == 0)
-                        return parts[i];
-        return NULL;
-}
+static const struct decode_part *find_part(const struct protocol *protocol) {
+        unsigned i = 0;
 
-static int unknown_protocol(const char *name) {
-        struct buffer names;
-
-        buffer_init(&names, 512);
-        for (unsigned i = 0; protocols[i]; i++)
-                buffer_printf(&names, "%s%s", i ? ", " : "", protocols[i]->name);
-        log_error("--protocol: there is no protocol '%s'; expected %s", name, names.data);
-        buffer_free(&names);
-        return 2;
+        while (strcmp(parts[i]->protocol, protocol->name) != 0)
+                i++;
+        return parts[i];
 }
 
 static int unknown_profile(const char *name) {
@@ -332,8 +227,6 @@ static struct decoder *decoder_new(const struct protocol *protocol, const struct
         d->part = part;
         part->start(d->state, settings);
         buffer_init(&d->line, LINE_MAX_BYTES);
-        for (unsigned i = 0; i < ELEMENTS(d->streams); i++)
-                start_stream(d, &d->streams[i], (enum capture_direction) i);
         return TAKE(d);
 }
 
@@ -352,10 +245,10 @@ int decode_main(int argc, char **argv) {
         }
         if (r != 0)
                 return 2;
-        protocol = protocol_find(o.protocol);
-        part = find_part(o.protocol);
-        if (!protocol || !part)
-                return unknown_protocol(o.protocol);
+        protocol = protocol_option(o.protocol);
+        if (!protocol)
+                return 2;
+        part = find_part(protocol);
         if (o.profile) {
                 r = load_profile(o.profile, protocol, &profile);
                 if (r != 0)

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "tools/capture_file.h"
+#include "capture/capture_file.h"
 #include "base/time_text.h"
-#include "tools/capture_time.h"
+#include "capture/capture_time.h"
 
 static struct capture *open_text(const char *text, size_t len) {
         struct capture *c = NULL;

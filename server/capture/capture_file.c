@@ -1,4 +1,4 @@
-#include "tools/capture_file.h"
+#include "capture/capture_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/time_text.h"
-#include "tools/capture_time.h"
+#include "capture/capture_time.h"
 
 #define LOG_MARKER "TUYAMCU received:"
 

@@ -1,4 +1,4 @@
-#include "tools/capture_time.h"
+#include "capture/capture_time.h"
 
 #include <stdbool.h>
 
