@@ -11,12 +11,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "meters/outbox.h"
 #include "meters/port.h"
 #include "meters/resolver.h"
 
 enum {
         READ_CHUNK = 512,
-        TX_PENDING_MAX = 512,        /* what a congested line has not taken yet: more than the largest frame sent */
         RETRY_MIN_MS = 100,
         RETRY_MAX_MS = 5000,
         RESOLVE_POLL_MS = 50,
@@ -30,7 +30,6 @@ enum stage { STAGE_CLOSED, STAGE_RESOLVING, STAGE_CONNECTING, STAGE_OPEN };
 struct link {
         sd_event *event;             /* borrowed */
         const char *name, *port_text;
-        bool listen_only;
         struct link_callbacks callbacks;
         void *userdata;
 
@@ -43,9 +42,8 @@ struct link {
         unsigned attempts;           /* a host with several addresses: each attempt takes the next one */
         int last_error;              /* already logged */
         char error[96];
-        uint64_t opens, read_bytes, written_bytes, write_errors;
-        size_t tx_len;
-        uint8_t tx[TX_PENDING_MAX];
+        uint64_t opens, read_bytes;
+        struct outbox *outbox;       /* owned; NULL: listens only, there is no way to write anything */
 };
 
 static void try_open(struct link *l);
@@ -103,7 +101,8 @@ static void go_down(struct link *l, int error, const char *reason) {
         l->io = sd_event_source_disable_unref(l->io);
         l->resolver = resolver_free(l->resolver);
         port_close(&l->port);
-        l->tx_len = 0;
+        if (l->outbox)
+                l->outbox->len = 0;
         l->stage = STAGE_CLOSED;
         snprintf(l->error, sizeof l->error, "%s", reason);
         if (was_open || error != l->last_error)
@@ -120,22 +119,8 @@ static void go_down(struct link *l, int error, const char *reason) {
 
 /* ---- open: read and write ---- */
 
-static int flush_tx(struct link *l) {
-        ssize_t n;
-
-        if (l->tx_len == 0)
-                return 0;
-        n = write(l->port.fd, l->tx, l->tx_len);
-        if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-        l->written_bytes += (uint64_t) n;
-        l->tx_len -= (size_t) n;
-        memmove(l->tx, l->tx + n, l->tx_len);
-        return 0;
-}
-
 static int want_events(struct link *l) {
-        return sd_event_source_set_io_events(l->io, l->tx_len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        return sd_event_source_set_io_events(l->io, l->outbox->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 /* A read of 0 and EIO both mean that the other side hung up; nothing to read is EAGAIN. */
@@ -163,8 +148,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         struct link *l = userdata;
 
         (void) source, (void) fd;
-        if (revents & EPOLLOUT) {
-                int r = flush_tx(l);
+        if (l->outbox && (revents & EPOLLOUT)) {
+                int r = outbox_flush(l->outbox, l->port.fd);
 
                 if (r < 0) {
                         go_down(l, r, strerror(-r));
@@ -270,7 +255,7 @@ static void try_open(struct link *l) {
                 open_tcp(l);
                 return;
         }
-        r = port_open_tty(l->port_text, l->baud, l->listen_only, &l->port);
+        r = port_open_tty(l->port_text, l->baud, !l->outbox, &l->port);
         if (r < 0)
                 go_down(l, r, explain(r));
         else
@@ -310,10 +295,14 @@ int link_new(sd_event *event, const char *name, const char *port, bool listen_on
         l->event = event;
         l->name = name;
         l->port_text = port;
-        l->listen_only = listen_only;
         l->callbacks = *callbacks;
         l->userdata = userdata;
         l->port.fd = -1;
+        if (!listen_only) {
+                l->outbox = calloc(1, sizeof *l->outbox);
+                if (!l->outbox)
+                        return -ENOMEM;
+        }
         r = sd_event_add_time_relative(event, &l->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, l);
         if (r < 0)
                 return r;
@@ -332,6 +321,7 @@ struct link *link_free(struct link *l) {
         sd_event_source_disable_unref(l->watch);
         resolver_free(l->resolver);
         port_close(&l->port);
+        free(l->outbox);
         free(l);
         return NULL;
 }
@@ -354,23 +344,19 @@ int link_set_baud(struct link *l, uint32_t baud) {
 int link_write(struct link *l, const uint8_t *data, size_t len) {
         int r;
 
-        if (l->listen_only)
+        if (!l->outbox)
                 return -EROFS;
         if (l->stage != STAGE_OPEN)
                 return -ENOTCONN;
-        if (len > sizeof l->tx - l->tx_len) {
-                l->write_errors++;
-                return -EAGAIN;
-        }
-        memcpy(l->tx + l->tx_len, data, len);
-        l->tx_len += len;
-        r = flush_tx(l);
-        if (r < 0) {
-                l->write_errors++;
-                l->tx_len = 0;
+        r = outbox_put(l->outbox, l->port.fd, data, len);
+        if (r < 0)
                 return r;  /* the hang-up itself arrives as an event */
-        }
-        return l->tx_len > 0 ? want_events(l) : 0;
+        return l->outbox->len > 0 ? want_events(l) : 0;
+}
+
+void link_read_now(struct link *l) {
+        if (l->stage == STAGE_OPEN)
+                receive(l, EPOLLIN);
 }
 
 struct link_info link_info(const struct link *l) {
@@ -379,8 +365,8 @@ struct link_info link_info(const struct link *l) {
                 .baud = l->stage == STAGE_OPEN ? l->port.baud : 0,
                 .opens = l->opens,
                 .read_bytes = l->read_bytes,
-                .written_bytes = l->written_bytes,
-                .write_errors = l->write_errors,
+                .written_bytes = l->outbox ? l->outbox->written_bytes : 0,
+                .write_errors = l->outbox ? l->outbox->errors : 0,
                 .error = l->error,
                 .usb = l->port.usb,
         };

@@ -24,7 +24,8 @@ struct link_info {
         const char *usb;           /* "FTDI FT232R 0403:6001", "" when it is no USB port */
 };
 
-/* port and name (for log lines) are borrowed. listen_only: writing is refused and the port is opened read-only. */
+/* port and name (for log lines) are borrowed. listen_only: a tty is opened read-only, and the link has nothing that it
+ * could write with. */
 int link_new(sd_event *event, const char *name, const char *port, bool listen_only,
              const struct link_callbacks *callbacks, void *userdata, struct link **ret);
 struct link *link_free(struct link *l);
@@ -41,5 +42,8 @@ int link_set_baud(struct link *l, uint32_t baud);
 
 /* Writes all of it or nothing: -ENOTCONN, -EROFS (listen only), -EAGAIN when the line is congested. */
 int link_write(struct link *l, const uint8_t *data, size_t len);
+
+/* Gives out what has arrived without waiting for its event. */
+void link_read_now(struct link *l);
 
 struct link_info link_info(const struct link *l);
