@@ -4,24 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void json_begin(struct json_writer *w, struct buffer *out) {
         *w = (struct json_writer) { .out = out };
-}
-
-/* Length of the valid UTF-8 sequence at s, 0 when there is none: no overlong forms, no surrogates, nothing past
- * U+10FFFF. */
-static size_t utf8_sequence(const unsigned char *s, size_t len) {
-        size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-        if (n == 0 || n > len)
-                return 0;
-        for (size_t i = 1; i < n; i++)
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-            (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-                return 0;
-        return n;
 }
 
 static void put_escape(struct buffer *out, unsigned char c) {

@@ -10,6 +10,11 @@ extern const struct schema_row profile_fields[];
 
 #define PROFILE_DATAPOINTS_MAX 255  /* each id once */
 
+/* A scale is a decimal number of so many places, above 0. */
+#define PROFILE_SCALE_PLACES 12
+#define PROFILE_SCALE_ONE    INT64_C(1000000000000)  /* 10^places */
+#define PROFILE_SCALE_MAX    INT64_C(1000000)
+
 /* The rows below "datapoints". */
 extern const struct schema_row profile_datapoint_fields[];
 int profile_read_datapoints(struct schema_walk *w, const yaml_node_t *node, void *target);

@@ -8,9 +8,6 @@
 #include "protocols/quantity.h"
 #include "protocols/tuyamcu/layout.h"
 
-#define SCALE_PLACES 12
-#define SCALE_MAX_UNITS INT64_C(1000000)
-
 static struct profile *profile_of(struct schema_walk *w) {
         return w->user;
 }
@@ -207,7 +204,6 @@ static void set_scale(struct profile_datapoint *d, int64_t num, int64_t den) {
 }
 
 static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        const int64_t one = INT64_C(1000000000000);
         char shown[YAML_SHOW_MAX];
         const char *text;
         struct profile_datapoint *d = target;
@@ -217,11 +213,12 @@ static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *targ
         r = schema_text(w, node, 32, &text);
         if (r < 0)
                 return r;
-        if (decimal_parse(text, SCALE_PLACES, &num) < 0 || num <= 0 || num > SCALE_MAX_UNITS * one)
+        if (decimal_parse(text, PROFILE_SCALE_PLACES, &num) < 0 || num <= 0 ||
+            num > PROFILE_SCALE_MAX * PROFILE_SCALE_ONE)
                 return schema_fail(w, node, "%s is not a scale", yaml_show(node, shown));
         if (d->layout != LAYOUT_NONE)
                 return schema_fail_expected(w, node, "no scale beside it", "the layout has its own scales");
-        set_scale(d, num, one);
+        set_scale(d, num, PROFILE_SCALE_ONE);
         return 0;
 }
 

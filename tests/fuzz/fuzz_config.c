@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "config/config.h"
 #include "config/profile_file.h"
+#include "config/profile_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,19 @@ static void check_profile(const struct profile *p) {
         }
 }
 
+/* Whatever a file said can be written, and says the same again. */
+static void check_written(const struct profile *p) {
+        CLEANUP(profile_freep) struct profile *back = NULL;
+        struct config_error error;
+        struct buffer text;
+
+        buffer_init(&text, PROFILE_TEXT_MAX);
+        if (profile_text(p, &text) < 0 || profile_parse("fuzz.yaml", text.data, text.len, &back, &error) < 0 ||
+            !profile_equal(p, back))
+                abort();
+        buffer_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CLEANUP(config_freep) struct config *c = NULL;
         CLEANUP(profile_freep) struct profile *p = NULL;
@@ -52,9 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 check_config(c);
         error.text[0] = 0;
         r = profile_parse("fuzz.yaml", (const char *) data, size, &p, &error);
-        if (r < 0)
+        if (r < 0) {
                 check_error(r, &error);
-        else
-                check_profile(p);
+                return 0;
+        }
+        check_profile(p);
+        check_written(p);
         return 0;
 }
