@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "protocols/quantity.h"
 
 const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT] = {
         [DATAPOINT_RAW] = "raw",       [DATAPOINT_BOOL] = "bool", [DATAPOINT_VALUE] = "value",
@@ -42,4 +43,29 @@ const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8
                 if (p->datapoints[i].id == id)
                         return &p->datapoints[i];
         return NULL;
+}
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+        while (b) {
+                int64_t rest = a % b;
+
+                a = b;
+                b = rest;
+        }
+        return a;
+}
+
+void profile_set_scale(struct profile_datapoint *d, int64_t num, int64_t den) {
+        unsigned decimals = d->quantity < Q_COUNT ? quantity_catalogue[d->quantity].decimals : 0;
+        int64_t divisor;
+
+        for (; decimals > 0; decimals--) {
+                if (den % 10 == 0)
+                        den /= 10;
+                else
+                        num *= 10;
+        }
+        divisor = common_divisor(num, den);
+        d->scale_num = num / divisor;
+        d->scale_den = den / divisor;
 }

@@ -96,6 +96,10 @@ struct profile {
 /* The row of a datapoint, NULL when the profile does not list it. */
 const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8_t id);
 
+/* Sets the scale from units of the quantity in one raw step: num / den, both above 0, num below 10^12 unless den is a
+ * multiple of 10^6. The quantity must be there already: it has the resolution. */
+void profile_set_scale(struct profile_datapoint *d, int64_t num, int64_t den);
+
 extern const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT];    /* "raw", "bool", ... */
 extern const char *const datapoint_layout_names[LAYOUT_COUNT];          /* "phase", "phase-vcpqff", ...; [0] is "" */
 extern const char *const datapoint_danger_names[DANGER_COUNT];          /* "calibration", ...; [0] is "" */

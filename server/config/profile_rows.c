@@ -178,31 +178,6 @@ static int read_quantity(struct schema_walk *w, const yaml_node_t *node, void *t
         return 0;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-        while (b) {
-                int64_t rest = a % b;
-
-                a = b;
-                b = rest;
-        }
-        return a;
-}
-
-static void set_scale(struct profile_datapoint *d, int64_t num, int64_t den) {
-        unsigned decimals = d->quantity < Q_COUNT ? quantity_catalogue[d->quantity].decimals : 0;
-        int64_t divisor;
-
-        for (; decimals > 0; decimals--) {
-                if (den % 10 == 0)
-                        den /= 10;
-                else
-                        num *= 10;
-        }
-        divisor = common_divisor(num, den);
-        d->scale_num = num / divisor;
-        d->scale_den = den / divisor;
-}
-
 static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *target) {
         char shown[YAML_SHOW_MAX];
         const char *text;
@@ -218,7 +193,7 @@ static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *targ
                 return schema_fail(w, node, "%s is not a scale", yaml_show(node, shown));
         if (d->layout != LAYOUT_NONE)
                 return schema_fail_expected(w, node, "no scale beside it", "the layout has its own scales");
-        set_scale(d, num, PROFILE_SCALE_ONE);
+        profile_set_scale(d, num, PROFILE_SCALE_ONE);
         return 0;
 }
 
@@ -421,7 +396,7 @@ static int read_datapoint(struct schema_walk *w, const yaml_node_t *node, void *
         if (r < 0)
                 return r;
         if (d->scale_den == 0)
-                set_scale(d, 1, 1);
+                profile_set_scale(d, 1, 1);
         p->n_datapoints++;
         return 0;
 }

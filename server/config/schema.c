@@ -265,9 +265,17 @@ int schema_choice(struct schema_walk *w, const yaml_node_t *node, const char *co
         return schema_fail(w, node, "%s is none of these", yaml_show(node, shown));
 }
 
-int schema_baud(struct schema_walk *w, const yaml_node_t *node, uint32_t *ret) {
+bool schema_is_baud(int64_t speed) {
         static const uint32_t speeds[] = { 300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 74880,
                                            115200, 128000, 230400, 256000, 460800, 500000, 576000, 921600 };
+
+        for (size_t i = 0; i < ELEMENTS(speeds); i++)
+                if (speeds[i] == speed)
+                        return true;
+        return false;
+}
+
+int schema_baud(struct schema_walk *w, const yaml_node_t *node, uint32_t *ret) {
         char shown[YAML_SHOW_MAX];
         int64_t speed = 0;
         int r;
@@ -275,12 +283,10 @@ int schema_baud(struct schema_walk *w, const yaml_node_t *node, uint32_t *ret) {
         r = schema_integer(w, node, 0, INT64_MAX, &speed);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < ELEMENTS(speeds); i++)
-                if (speeds[i] == speed) {
-                        *ret = (uint32_t) speed;
-                        return 0;
-                }
-        return schema_fail(w, node, "%s is not a usual speed", yaml_show(node, shown));
+        if (!schema_is_baud(speed))
+                return schema_fail(w, node, "%s is not a usual speed", yaml_show(node, shown));
+        *ret = (uint32_t) speed;
+        return 0;
 }
 
 static void print_rows(FILE *out, const char *prefix, const struct schema_row *rows) {

@@ -118,7 +118,7 @@ void yaml_put_folded(struct buffer *out, const char *text) {
         buffer_putc(out, '\n');
 }
 
-static void put_remark(struct buffer *out, const char *text, size_t len) {
+void yaml_put_remark(struct buffer *out, const char *text, size_t len) {
         const unsigned char *s = (const unsigned char *) text;
 
         for (size_t i = 0; i < len;) {
@@ -137,7 +137,7 @@ void yaml_put_comment(struct buffer *out, unsigned indent, const char *text) {
                 size_t len = strcspn(text, "\n");
 
                 buffer_printf(out, "%*s#%s", (int) indent, "", len > 0 ? " " : "");
-                put_remark(out, text, len);
+                yaml_put_remark(out, text, len);
                 buffer_putc(out, '\n');
                 text += len + (text[len] == '\n');
         }

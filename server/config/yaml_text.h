@@ -14,5 +14,7 @@ void yaml_put_quoted(struct buffer *out, const char *text);
 /* The value of a key at the start of a line, "key: " written already, and its line end: a long text is folded. */
 void yaml_put_folded(struct buffer *out, const char *text);
 
-/* Each line of text as a comment, indented by so many spaces. Bytes that YAML would not take become '?'. */
+/* Bytes of one line, for a comment or a message: those that YAML or a terminal would not take become '?'. */
+void yaml_put_remark(struct buffer *out, const char *text, size_t len);
+/* Each line of text as a comment, indented by so many spaces. */
 void yaml_put_comment(struct buffer *out, unsigned indent, const char *text);
