@@ -187,6 +187,7 @@ struct protocol {
         bool has_no_checksum;           /* a damaged frame can pass: a first counter value needs a second to agree */
         bool aligns_polls;              /* it knows poll_aligned */
         frame_check_fn frame_check;
+        frame_check_fn request_check;   /* of what is sent to the meter */
 
         /* The port has been opened (again): starts the dialogue. Counters and datapoints are kept. */
         void (*start)(struct session *s, const struct session_config *config, uint64_t now_ms);
@@ -194,8 +195,11 @@ struct protocol {
         void (*stop)(struct session *s, const char *reason);
         /* The profile has become known, or changed; borrowed. */
         void (*set_profile)(struct session *s, const struct profile *profile);
-        /* One good frame, as frame_check accepted it. */
+        /* One good frame, as frame_check accepted it: from the meter, or, where one receiver hears both directions, to
+         * it. */
         void (*frame)(struct session *s, uint64_t now_ms, const uint8_t *frame, size_t len);
+        /* One that somebody else sent to the meter, as request_check accepted it: heard on a line of its own. */
+        void (*request)(struct session *s, uint64_t now_ms, const uint8_t *frame, size_t len);
         /* What to send, what to publish, when to call again. Call it after each batch of frames and when next_ms
          * has come, again and again until neither tx nor report comes out. receiving: part of a frame has arrived. */
         void (*poll)(struct session *s, uint64_t now_ms, bool receiving, struct session_output *out);

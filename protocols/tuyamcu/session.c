@@ -28,6 +28,7 @@ void tuya_start(struct session *base, const struct session_config *config, uint6
         s->blocked_since_ms = 0;
         s->module_state = TUYA_STATE_NONE;
         s->network_state = TUYA_STATE_CONFIGURED;
+        s->swapped = s->asked = false;
         s->has_heartbeat = false;
         s->was_online = false;
         s->low_power = false;
@@ -64,10 +65,8 @@ void tuya_set_profile(struct session *base, const struct profile *profile) {
 
 /* ---- receiving ---- */
 
+/* Only a module sends it empty: ourselves, through joined wires. */
 static void on_empty_heartbeat(struct tuya_session *s) {
-        /* Only a module sends it empty: the original one, or ourselves through joined wires. */
-        if (s->config.listen_only)
-                return;
         s->base.counters[TUYA_ECHOES]++;
         s->base.hint = "the gateway hears its own frames: the RX and TX wires touch, or are swapped at one end";
 }
@@ -136,10 +135,8 @@ static void on_mode(struct tuya_session *s, uint64_t now_ms, struct span data) {
 }
 
 static void on_network_state(struct tuya_session *s, uint64_t now_ms, struct span data) {
-        if (data.len > 0) {
-                s->module_state = data.data[0];  /* from the real module, when listening on a shared line */
-                return;
-        }
+        if (data.len > 0)
+                return;  /* our own, through joined wires */
         if (s->config.listen_only && s->module_state == TUYA_STATE_CLOUD)
                 tuya_publish(s, now_ms);
         if (tuya_is_awaited(s, TUYA_NETWORK_STATE))
@@ -158,7 +155,9 @@ static void on_report(struct tuya_session *s, uint64_t now_ms, const struct tuya
         if (tuya_is_awaited(s, TUYA_QUERY) && !s->request.answered) {
                 s->request.answered = true;
                 note_latency(&s->base, (uint32_t) (now_ms - s->request.sent_ms));
-        }
+        } else if (s->asked)
+                note_latency(&s->base, (uint32_t) (now_ms - s->asked_ms));
+        s->asked = false;
         tuya_moment_add(s, now_ms, f->data);
         if (f->command != TUYA_REPORT_SYNC || s->config.listen_only)
                 return;
@@ -166,9 +165,35 @@ static void on_report(struct tuya_session *s, uint64_t now_ms, const struct tuya
         s->base.counters[TUYA_SYNC_ACKNOWLEDGED]++;
 }
 
-/* Seen when listening on a shared line, or as an echo. */
-static bool is_module_frame(const struct tuya_frame *f) {
-        return f->version == 0 && f->data.len == 0 && (f->command == TUYA_HEARTBEAT || f->command == TUYA_QUERY);
+/* An echo, or, when listening, the real module on a receiver that hears both. */
+static bool is_module_frame(const struct tuya_session *s, const struct tuya_frame *f) {
+        bool asks = f->command == TUYA_HEARTBEAT || f->command == TUYA_QUERY;
+
+        if (f->version != 0)
+                return false;
+        if (!s->config.listen_only)
+                return asks && f->data.len == 0;
+        if (f->data.len > 0)
+                return f->command == TUYA_NETWORK_STATE || f->command == TUYA_SET;
+        return asks || f->command == TUYA_PRODUCT || f->command == TUYA_MODE;
+}
+
+/* What the real module says, when listening. */
+static void note_module(struct tuya_session *s, uint64_t now_ms, const struct tuya_frame *f) {
+        if (f->command == TUYA_NETWORK_STATE && f->data.len > 0)
+                s->module_state = f->data.data[0];
+        if (f->command != TUYA_QUERY)
+                return;
+        s->asked = true;
+        s->asked_ms = now_ms;
+}
+
+void tuya_request(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len) {
+        struct tuya_session *s = tuya_session(base);
+        struct tuya_frame f = tuya_frame_open(frame, len);
+
+        s->swapped |= f.data.len > 0 && (f.command == TUYA_REPORT || f.command == TUYA_REPORT_SYNC);
+        note_module(s, now_ms, &f);
 }
 
 static bool take_ordinary(struct tuya_session *s, uint64_t now_ms, const struct tuya_frame *f) {
@@ -184,7 +209,7 @@ static bool take_ordinary(struct tuya_session *s, uint64_t now_ms, const struct 
                 on_report(s, now_ms, f);
                 return true;
         default:
-                return is_module_frame(f) || tuya_answer_request(s, now_ms, f);
+                return is_module_frame(s, f) || tuya_answer_request(s, now_ms, f);
         }
 }
 
@@ -199,7 +224,11 @@ void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, siz
         struct tuya_frame f = tuya_frame_open(frame, len);
         bool known = true;
 
-        if (!is_module_frame(&f)) {
+        if (s->config.listen_only && is_module_frame(s, &f)) {
+                note_module(s, now_ms, &f);
+                return;
+        }
+        if (!is_module_frame(s, &f)) {
                 s->last_heard_ms = now_ms;
                 s->heard = true;
                 s->missed = 0;
@@ -262,6 +291,10 @@ static bool is_up(const struct tuya_session *s) {
 static void update_hint(struct tuya_session *s, uint64_t now_ms) {
         bool up = is_up(s);
 
+        if (s->swapped) {
+                s->base.hint = "the meter's reports arrive at port_tx: port and port_tx are swapped";
+                return;
+        }
         if (!up && !s->heard && s->base.state == METER_CONNECTING && s->base.counters[TUYA_ECHOES] == 0)
                 s->base.hint = "nothing understandable arrives: check the power of the meter, RX and TX, and the speed "
                                "(baud)";
@@ -301,7 +334,8 @@ void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct ses
         check_silence(s, now_ms);
         tuya_moment_poll(s, now_ms, out);
         update_state(s, now_ms);
-        tuya_dialogue_send(s, now_ms, receiving, out);
+        if (!s->config.listen_only)
+                tuya_dialogue_send(s, now_ms, receiving, out);
         out->next_ms = min_u64(tuya_dialogue_deadline(s, now_ms, receiving), tuya_moment_deadline(s, now_ms));
         out->next_ms = min_u64(out->next_ms, min_u64(silence_deadline(s), tuya_write_deadline(s)));
         if (base->state == METER_ONLINE)

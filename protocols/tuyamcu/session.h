@@ -131,6 +131,9 @@ struct tuya_session {
         bool publish_on_report;  /* it never acknowledged that: they count from its next report on */
         bool seen_nonzero;       /* since this run of the MCU began publishing */
         uint8_t module_state;    /* listening only: last network state seen from the real module, 0xff: none */
+        bool swapped;            /* listening only: the meter's reports come where its module should speak */
+        bool asked;              /* listening only: the real module's query has had no answer yet */
+        uint64_t asked_ms;
         uint64_t publishing_since_ms, first_report_ms, last_data_ms;
         struct tuya_moment moment;
         bool nonzero[CHANNELS_MAX][Q_COUNT];  /* what was published last was not 0 */
@@ -237,6 +240,7 @@ void tuya_start(struct session *base, const struct session_config *config, uint6
 void tuya_stop(struct session *base, const char *reason);
 void tuya_set_profile(struct session *base, const struct profile *profile);
 void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
+void tuya_request(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
 void tuya_poll(struct session *base, uint64_t now_ms, bool receiving, struct session_output *out);
 int tuya_act(struct session *base, uint64_t now_ms, const struct action_request *request,
              struct action_refusal *refusal);

@@ -38,10 +38,12 @@ const struct protocol tuyamcu_protocol = {
         /* At 9600 baud a byte takes 1 ms; an MCU sends a frame in one go. */
         .silence_ms = 300,
         .frame_check = tuya_frame_check,
+        .request_check = tuya_frame_check,
         .start = tuya_start,
         .stop = tuya_stop,
         .set_profile = tuya_set_profile,
         .frame = tuya_frame,
+        .request = tuya_request,
         .poll = tuya_poll,
         .origin_name = origin_name,
         .series = tuya_series,

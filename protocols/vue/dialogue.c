@@ -232,6 +232,28 @@ static void time_out(struct vue_session *s, uint64_t now_ms) {
                 lose(s, now_ms);
 }
 
+bool vue_ask_of(char letter, enum vue_ask *ret) {
+        for (unsigned i = 0; i < VUE_ASK_COUNT; i++)
+                if (letters[i] == letter) {
+                        *ret = (enum vue_ask) i;
+                        return true;
+                }
+        return false;
+}
+
+static void begin_request(struct vue_session *s, uint64_t now_ms, enum vue_ask ask) {
+        s->base.counters[VUE_REQUESTS + ask]++;
+        s->request.waiting = true;
+        s->request.ask = ask;
+        s->request.sent_ms = s->request.last_sent_ms[ask] = now_ms;
+}
+
+void vue_asked(struct vue_session *s, uint64_t now_ms, enum vue_ask ask) {
+        if (s->request.waiting)
+                time_out(s, now_ms);  /* whoever asked has given up waiting */
+        begin_request(s, now_ms, ask);
+}
+
 void vue_dialogue_update(struct vue_session *s, uint64_t now_ms, bool receiving) {
         if (now_ms >= request_deadline(s))
                 time_out(s, now_ms);
@@ -283,10 +305,7 @@ static void send_ask(struct vue_session *s, uint64_t now_ms, struct session_outp
         if (!next_ask(s, now_ms, &ask))
                 return;
         out->tx_len = vue_request_write(out->tx, letters[ask]);
-        s->base.counters[VUE_REQUESTS + ask]++;
-        s->request.waiting = true;
-        s->request.ask = ask;
-        s->request.sent_ms = s->request.last_sent_ms[ask] = now_ms;
+        begin_request(s, now_ms, ask);
         note_asked(s, now_ms, ask);
 }
 

@@ -28,6 +28,14 @@ ssize_t vue_frame_check(const uint8_t *buf, size_t len) {
         return (ssize_t) total;
 }
 
+ssize_t vue_request_check(const uint8_t *buf, size_t len) {
+        if (len == 0)
+                return 0;
+        if (buf[0] != START || (len > 1 && (buf[1] < 'a' || buf[1] > 'z')) || (len > 2 && buf[2] != END))
+                return -EPROTO;
+        return len < VUE_REQUEST_SIZE ? 0 : VUE_REQUEST_SIZE;
+}
+
 struct vue_frame vue_frame_of(const uint8_t *frame, size_t len) {
         return (struct vue_frame) {
                 .type = frame[2],

@@ -39,6 +39,9 @@ struct vue_frame {
 /* frame_check_fn, see framer.h. -EBADMSG: the byte where CR belongs is another one. */
 ssize_t vue_frame_check(const uint8_t *buf, size_t len);
 
+/* The same for a request. */
+ssize_t vue_request_check(const uint8_t *buf, size_t len);
+
 /* Takes apart a frame that vue_frame_check has accepted. */
 struct vue_frame vue_frame_of(const uint8_t *frame, size_t len);
 

@@ -30,7 +30,9 @@ void vue_origin_name(uint16_t origin, char *buf, size_t size) {
 static bool is_duplicate(const struct vue_session *s, uint64_t now_ms, const uint8_t *frame, size_t len) {
         if (len != s->frame_len || memcmp(s->frame, frame, len) != 0)
                 return false;
-        return s->reading.has_sequence || !(s->request.waiting && s->request.ask == VUE_ASK_READ) ||
+        /* Listening, whoever asks need not be heard. */
+        return s->reading.has_sequence ||
+               !(s->config.listen_only || (s->request.waiting && s->request.ask == VUE_ASK_READ)) ||
                now_ms < s->frame_at_ms + REPEAT_MS;
 }
 

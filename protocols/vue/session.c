@@ -116,6 +116,15 @@ void vue_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, size
         vue_heard(s, now_ms);
 }
 
+void vue_request(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len) {
+        struct vue_session *s = vue_session(base);
+        enum vue_ask ask;
+
+        (void) len;
+        if (s->open && vue_ask_of((char) frame[1], &ask))
+                vue_asked(s, now_ms, ask);
+}
+
 void vue_text(struct session *base, uint64_t now_ms, const uint8_t *bytes, size_t len) {
         struct vue_session *s = vue_session(base);
         unsigned redacted;
@@ -139,6 +148,7 @@ void vue_poll(struct session *base, uint64_t now_ms, bool receiving, struct sess
         vue_dialogue_update(s, now_ms, receiving);
         out->has_report = vue_next_report(s, &out->report);
         vue_update_state(s, now_ms);
-        vue_dialogue_send(s, now_ms, receiving, out);
+        if (!s->config.listen_only)
+                vue_dialogue_send(s, now_ms, receiving, out);
         out->next_ms = vue_earlier(vue_dialogue_deadline(s, now_ms, receiving), vue_state_deadline(s, now_ms));
 }

@@ -185,12 +185,16 @@ void vue_begin(struct vue_session *s, uint64_t now_ms);
 void vue_heard(struct vue_session *s, uint64_t now_ms);
 /* It is the answer to this, if it was asked. True when it is the awaited one. */
 bool vue_answered(struct vue_session *s, uint64_t now_ms, enum vue_ask ask);
+/* Somebody else asked for this while we listen. */
+void vue_asked(struct vue_session *s, uint64_t now_ms, enum vue_ask ask);
 /* The radio link to the meter works. */
 void vue_reached(struct vue_session *s, uint64_t now_ms);
 /* The module says that it has just started. */
 void vue_booted(struct vue_session *s, uint64_t now_ms);
 /* Gives up what has waited too long, and goes on with the next step. */
 void vue_dialogue_update(struct vue_session *s, uint64_t now_ms, bool receiving);
+/* True for the letter of something that can be asked. */
+bool vue_ask_of(char letter, enum vue_ask *ret);
 /* Puts the next request into out when it is our turn. */
 void vue_dialogue_send(struct vue_session *s, uint64_t now_ms, bool receiving, struct session_output *out);
 uint64_t vue_dialogue_deadline(const struct vue_session *s, uint64_t now_ms, bool receiving);
@@ -229,5 +233,6 @@ void vue_start(struct session *base, const struct session_config *config, uint64
 void vue_stop(struct session *base, const char *reason);
 void vue_set_profile(struct session *base, const struct profile *profile);
 void vue_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
+void vue_request(struct session *base, uint64_t now_ms, const uint8_t *frame, size_t len);
 void vue_poll(struct session *base, uint64_t now_ms, bool receiving, struct session_output *out);
 void vue_text(struct session *base, uint64_t now_ms, const uint8_t *bytes, size_t len);

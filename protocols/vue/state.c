@@ -23,7 +23,7 @@ static const char hint_search[] =
 static const char hint_notice[] =
         "the module sends notices as it does when the radio link is poor: move the device nearer to the meter";
 static const char hint_listen[] =
-        "nothing is heard: the host's RX belongs to the module's TX (header P5, pin 1), with a common ground";
+        "no answers are heard: the host's RX belongs to the module's TX (header P5, pin 1), with a common ground";
 static const char hint_frame[] = "the diagnostics hold the last raw frame: it shows what this module sends";
 static const char hint_scale[] =
         "the meter's multiplier or divisor changed within the last hour: see that the values are still right";
@@ -78,7 +78,9 @@ static void set(struct vue_session *s, enum meter_state state, const char *reaso
 static void set_no_module(struct vue_session *s) {
         const char *hint = hint_wiring;
 
-        if (s->console.echoed && !s->heard)
+        if (s->config.listen_only)
+                hint = hint_listen;
+        else if (s->console.echoed && !s->heard)
                 hint = hint_echo;
         else if (s->last_text_ms > s->last_heard_ms && s->last_text_ms >= s->begun_ms)
                 hint = hint_text;

@@ -57,7 +57,7 @@ static const struct text_log *console(const struct session *s) {
 }
 
 static bool is_secret(const uint8_t *frame, size_t len) {
-        return vue_frame_of(frame, len).type == VUE_INSTALL_CODE;
+        return len >= VUE_FRAME_OVERHEAD && vue_frame_of(frame, len).type == VUE_INSTALL_CODE;
 }
 
 const struct protocol vue_protocol = {
@@ -73,10 +73,12 @@ const struct protocol vue_protocol = {
         .has_no_checksum = true,
         .aligns_polls = true,
         .frame_check = vue_frame_check,
+        .request_check = vue_request_check,
         .start = vue_start,
         .stop = vue_stop,
         .set_profile = vue_set_profile,
         .frame = vue_frame,
+        .request = vue_request,
         .poll = vue_poll,
         .origin_name = vue_origin_name,
         .series = series,

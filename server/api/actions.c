@@ -49,7 +49,7 @@ static int explain(const struct meter *m, enum session_action action, int r, con
         case -EBUSY:
                 return reply_problem(reply, 409, NULL, "meter %s cannot do %s now: it is %s (%s)", id, name,
                                      meter_state_names[meter_state(m)],
-                                     refusal->text[0] ? refusal->text : meter_session(m)->reason);
+                                     refusal->text[0] ? refusal->text : meter_reason(m));
         default:
                 return r;
         }

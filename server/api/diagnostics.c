@@ -11,7 +11,7 @@ static void put_state(struct json_writer *w, const struct meter *m, uint64_t now
         const struct meter_transition *t = meter_transitions(m, &count);
 
         json_put_string(w, "state", meter_state_names[meter_state(m)]);
-        json_put_string(w, "reason", session->reason);
+        json_put_string(w, "reason", meter_reason(m));
         view_put_time(w, "since", count > 0, count > 0 ? t[count - 1].at_ms : 0);
         json_put_string(w, "hint", session->hint);
         json_put_bool(w, "available", meter_available(m, now_ms));
@@ -44,11 +44,16 @@ static void put_identity(struct json_writer *w, const struct meter *m) {
         json_object_end(w);
 }
 
-static void put_link(struct json_writer *w, const struct meter *m) {
-        struct link_info link = meter_link(m);
+static void put_link(struct json_writer *w, const char *key, const struct line *line, const char *port) {
+        struct link_info link;
 
-        json_object_begin(w, "link");
-        json_put_string(w, "port", meter_config(m)->port);
+        if (!line) {
+                json_put_null(w, key);
+                return;
+        }
+        link = line_info(line);
+        json_object_begin(w, key);
+        json_put_string(w, "port", port);
         json_put_bool(w, "open", link.open);
         if (link.baud > 0)
                 json_put_uint(w, "baud", link.baud);
@@ -64,8 +69,15 @@ static void put_link(struct json_writer *w, const struct meter *m) {
         json_object_end(w);
 }
 
-static void put_framing(struct json_writer *w, const struct framer *f) {
-        json_object_begin(w, "framing");
+static void put_framing(struct json_writer *w, const char *key, const struct line *line) {
+        const struct framer *f;
+
+        if (!line) {
+                json_put_null(w, key);
+                return;
+        }
+        f = &line->framer;
+        json_object_begin(w, key);
         json_put_uint(w, "frames", f->frames);
         json_put_uint(w, "noise_bytes", f->noise_bytes);
         json_put_uint(w, "checksum_errors", f->checksum_errors);
@@ -74,6 +86,17 @@ static void put_framing(struct json_writer *w, const struct framer *f) {
         json_put_uint(w, "total_bytes", f->total_bytes);
         json_put_uint(w, "pending_bytes", framer_pending(f));
         json_object_end(w);
+}
+
+/* The meter's own line, and the one to it where that is heard apart. */
+static void put_lines(struct json_writer *w, const struct meter *m) {
+        const struct meter_config *config = meter_config(m);
+        const struct line *rx = meter_line(m, LINE_RX), *tx = meter_line(m, LINE_TX);
+
+        put_link(w, "link", rx, config->port);
+        put_framing(w, "framing", rx);
+        put_link(w, "link_tx", tx, config->port_tx ? config->port_tx : config->port);
+        put_framing(w, "framing_tx", tx);
 }
 
 static void put_counters(struct json_writer *w, const struct meter *m) {
@@ -254,8 +277,7 @@ static void put_diagnostics(struct json_writer *w, const struct meter *m, bool s
         json_put_string(w, "meter", meter_config(m)->id);
         put_state(w, m, now_ms);
         put_identity(w, m);
-        put_link(w, m);
-        put_framing(w, meter_framer(m));
+        put_lines(w, m);
         put_counters(w, m);
         put_registers(w, m, now_ms);
         put_plausibility(w, m);

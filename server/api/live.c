@@ -170,7 +170,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t len) {
 /* Of all that a state event tells. */
 static uint64_t signature_of(const struct meter *m, uint64_t now_ms) {
         const struct series_set *set = meter_series(m);
-        const char *reason = meter_session(m)->reason;
+        const char *reason = meter_reason(m);
         uint8_t about[] = { (uint8_t) meter_state(m), meter_available(m, now_ms) };
         uint64_t hash = mix(FNV_BASIS, about, sizeof about);
 

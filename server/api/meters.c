@@ -35,7 +35,7 @@ static void put_meter(struct json_writer *w, const struct meter *m, uint64_t now
         json_put_string(w, "state", meter_state_names[meter_state(m)]);
         json_put_bool(w, "available", meter_available(m, now_ms));
         view_put_last_reading(w, m, now_ms);
-        json_put_string(w, "reason", session->reason);
+        json_put_string(w, "reason", meter_reason(m));
         json_put_string(w, "hint", session->hint);
         put_notices(w, m);
         json_object_begin(w, "readings");

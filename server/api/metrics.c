@@ -177,18 +177,39 @@ static void put_completeness(struct metrics *x, const struct meter *m) {
         put_decimal(x, LABELS("meter", meter_config(m)->id), meter_completeness_permille(m, x->now_ms), 3);
 }
 
+struct framing {
+        uint64_t frames, checksum_errors, oversize, timeouts, reconnects;
+};
+
+/* Of all lines of a meter. */
+static struct framing sum_framing(const struct meter *m) {
+        struct framing sum = { .frames = 0 };
+        const struct line *line;
+
+        for (unsigned i = 0; (line = meter_line(m, i)); i++) {
+                struct link_info link = line_info(line);
+
+                sum.frames += line->framer.frames;
+                sum.checksum_errors += line->framer.checksum_errors;
+                sum.oversize += line->framer.oversize;
+                sum.timeouts += line->framer.timeouts;
+                sum.reconnects += link.opens > 0 ? link.opens - 1 : 0;
+        }
+        return sum;
+}
+
 static void put_frames(struct metrics *x, const struct meter *m) {
-        put_meter_count(x, m, LABELS("meter", meter_config(m)->id), meter_framer(m)->frames);
+        put_meter_count(x, m, LABELS("meter", meter_config(m)->id), sum_framing(m).frames);
 }
 
 static void put_frame_errors(struct metrics *x, const struct meter *m) {
-        const struct framer *f = meter_framer(m);
+        const struct framing sum = sum_framing(m);
         const struct protocol_counter *counters = meter_config(m)->protocol->counters;
         const char *id = meter_config(m)->id;
 
-        put_meter_count(x, m, LABELS("meter", id, "reason", "checksum"), f->checksum_errors);
-        put_meter_count(x, m, LABELS("meter", id, "reason", "oversize"), f->oversize);
-        put_meter_count(x, m, LABELS("meter", id, "reason", "part_frame_timeout"), f->timeouts);
+        put_meter_count(x, m, LABELS("meter", id, "reason", "checksum"), sum.checksum_errors);
+        put_meter_count(x, m, LABELS("meter", id, "reason", "oversize"), sum.oversize);
+        put_meter_count(x, m, LABELS("meter", id, "reason", "part_frame_timeout"), sum.timeouts);
         for (unsigned i = 0; counters[i].name; i++)
                 if (counters[i].is_error)
                         put_meter_count(x, m, LABELS("meter", id, "reason", counters[i].name),
@@ -218,9 +239,7 @@ static void put_events(struct metrics *x, const struct meter *m) {
 }
 
 static void put_reconnects(struct metrics *x, const struct meter *m) {
-        uint64_t opens = meter_link(m).opens;
-
-        put_meter_count(x, m, LABELS("meter", meter_config(m)->id), opens > 0 ? opens - 1 : 0);
+        put_meter_count(x, m, LABELS("meter", meter_config(m)->id), sum_framing(m).reconnects);
 }
 
 static const struct {

@@ -76,7 +76,7 @@ static void put_state(const struct stream *s, const struct meter *m, struct buff
         json_put_string(&w, "meter", meter_config(m)->id);
         json_put_string(&w, "state", meter_state_names[meter_state(m)]);
         json_put_bool(&w, "available", meter_available(m, clock_now_ms()));
-        json_put_string(&w, "reason", meter_session(m)->reason);
+        json_put_string(&w, "reason", meter_reason(m));
         put_sources(&w, s, m);
         json_object_end(&w);
         buffer_puts(out, "\n\n");

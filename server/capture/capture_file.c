@@ -40,6 +40,7 @@ struct capture {
         bool has_stamp;                 /* an entry's time has been read, its bytes not yet */
         int64_t stamp_ms;
         int deferred;                   /* error that counts unless this turns out to be a log; 0: none */
+        unsigned max_lines;             /* without bytes in one turn; 0: any number */
         size_t n_bytes;
         char error[CAPTURE_ERROR_MAX];
         char deferred_error[CAPTURE_ERROR_MAX];
@@ -370,10 +371,17 @@ static int read_entries(struct capture *c, struct capture_chunk *chunk) {
         return 1;
 }
 
+void capture_limit_turn(struct capture *c, unsigned max_lines) {
+        c->max_lines = max_lines;
+}
+
 static int next_chunk(struct capture *c, struct capture_chunk *chunk) {
+        unsigned lines = 0;
         int r = 1;
 
         while (r > 0 && c->n_bytes == 0) {
+                if (c->max_lines > 0 && lines++ == c->max_lines)
+                        return -EAGAIN;
                 *chunk = (struct capture_chunk) { .direction = CAPTURE_UNKNOWN };
                 if (c->has_stamp || at_entry(c)) {
                         if (c->form == FORM_UNKNOWN)
@@ -405,4 +413,17 @@ int capture_next(struct capture *c, struct capture_chunk *ret) {
         c->new_stream = false;
         *ret = chunk;
         return 1;
+}
+
+struct capture_clock capture_clock_of(const struct capture_chunk *chunk) {
+        return (struct capture_clock) { chunk->utc_ms, chunk->resolution_ms, chunk->has_time };
+}
+
+bool capture_was_silent(const struct capture_clock *before, const struct capture_chunk *chunk, unsigned silence_ms) {
+        int64_t sure_ms;
+
+        if (!chunk->has_time || !before->has_time)
+                return false;
+        sure_ms = chunk->utc_ms - before->utc_ms - (before->resolution_ms > 1 ? before->resolution_ms : 0);
+        return sure_ms > silence_ms;
 }

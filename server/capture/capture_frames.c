@@ -11,9 +11,7 @@
 /* The bytes of one direction. */
 struct stream {
         struct framer framer;
-        bool has_time;
-        int64_t utc_ms;           /* when its last bytes came */
-        unsigned resolution_ms;
+        struct capture_clock clock;
         enum capture_direction direction;
 };
 
@@ -28,10 +26,10 @@ static int give_frame(struct reader *r, const struct stream *s, const uint8_t *d
         return r->handler->frame(r->handler->userdata, &(struct captured_frame) {
                 .data = data,
                 .len = len,
-                .utc_ms = s->utc_ms,
-                .resolution_ms = s->resolution_ms,
+                .utc_ms = s->clock.utc_ms,
+                .resolution_ms = s->clock.resolution_ms,
                 .direction = s->direction,
-                .has_time = s->has_time,
+                .has_time = s->clock.has_time,
         });
 }
 
@@ -51,7 +49,7 @@ static int give_frames(struct reader *reader, struct stream *s) {
 static void start_stream(struct reader *r, struct stream *s, enum capture_direction direction) {
         framer_init(&s->framer, r->protocol->frame_check);
         s->direction = direction;
-        s->has_time = false;
+        s->clock.has_time = false;
 }
 
 /* Nothing that comes later belongs to these bytes. */
@@ -85,12 +83,9 @@ static int end_streams(struct reader *reader) {
 
 /* A gap that is surely longer than the protocol allows inside a frame gives up what has come of one. */
 static int check_silence(struct reader *reader, struct stream *s, const struct capture_chunk *chunk) {
-        int64_t sure_ms;
+        bool silent = capture_was_silent(&s->clock, chunk, reader->protocol->silence_ms);
 
-        if (!chunk->has_time || !s->has_time)
-                return 0;
-        sure_ms = chunk->utc_ms - s->utc_ms - (s->resolution_ms > 1 ? s->resolution_ms : 0);
-        while (sure_ms > reader->protocol->silence_ms && framer_pending(&s->framer) > 0) {
+        while (silent && framer_pending(&s->framer) > 0) {
                 int r;
 
                 framer_timeout(&s->framer);
@@ -116,9 +111,7 @@ static int take_chunk(struct reader *reader, const struct capture_chunk *chunk) 
         if (r < 0)
                 return r;
         r = check_silence(reader, s, chunk);
-        s->has_time = chunk->has_time;
-        s->utc_ms = chunk->utc_ms;
-        s->resolution_ms = chunk->resolution_ms;
+        s->clock = capture_clock_of(chunk);
         for (size_t done = 0; r >= 0 && done < chunk->len;) {
                 done += framer_push(&s->framer, chunk->data + done, chunk->len - done);
                 r = give_frames(reader, s);

@@ -123,7 +123,8 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
                 r = read_root(&w, c);
         yaml_file_free(&file);
         for (unsigned i = 0; i < METERS_MAX; i++)
-                free(loader.seen[i].port_identity);
+                for (unsigned p = 0; p < METER_PORTS_MAX; p++)
+                        free(loader.seen[i].ports[p].identity);
         if (r < 0)
                 return r;
         *ret = TAKE(c);

@@ -49,7 +49,12 @@ struct meter_config {
         const struct protocol *protocol;
         char *profile_name;               /* as written, NULL when the product key is to pick it, or there is none */
         struct profile *profile;          /* NULL when profile_name is NULL */
-        char *port;                       /* /dev/..., or tcp://host:port */
+        char *port;                       /* /dev/..., tcp://host:port or replay://file */
+        char *port_tx;                    /* what is sent to the meter, only listening; NULL: not heard apart */
+        struct {
+                char *path;               /* NULL: port is no recording */
+                uint32_t speed;           /* in thousandths */
+        } replay;
         uint32_t baud;                    /* 0: auto */
         enum meter_role role;
         uint32_t poll_ms;

@@ -1,6 +1,5 @@
 #include "config/config_parts.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +12,6 @@
 #define SCALE_MAX (INT64_C(1000000) * 1000000)  /* a million, in millionths */
 #define STALE_AFTER_MAX_MS (7u * 24 * 3600 * 1000)
 #define CONSOLE_LOG_LEVEL_MAX 99
-
-static void free_textp(char **text) {
-        free(*text);
-}
 
 /* The meter being read is always the one behind those already taken in. */
 static unsigned number_of(struct schema_walk *w) {
@@ -118,89 +113,6 @@ static int read_profile(struct schema_walk *w, const yaml_node_t *node, void *ta
         return m->profile_name ? 0 : schema_no_memory(w);
 }
 
-/* "::1", or "fe80::1%eth0" with the interface that a link-local address needs. */
-static bool is_ipv6(const char *text, size_t len) {
-        struct in6_addr address;
-        char plain[INET6_ADDRSTRLEN];
-        const char *zone = memchr(text, '%', len);
-        size_t n = zone ? (size_t) (zone - text) : len;
-
-        if (n >= sizeof plain || (zone && n + 1 == len))
-                return false;
-        memcpy(plain, text, n);
-        plain[n] = 0;
-        return inet_pton(AF_INET6, plain, &address) == 1;
-}
-
-/* What follows "tcp://": host:port or [v6]:port. */
-static bool is_host_port(const char *text) {
-        const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : "";
-        size_t len = colon ? (size_t) (colon - text) : 0;
-
-        if (!*digits || strlen(digits) > 5 || strspn(digits, "0123456789") != strlen(digits) ||
-            atoi(digits) < 1 || atoi(digits) > 65535)
-                return false;
-        if (len > 2 && text[0] == '[' && text[len - 1] == ']')
-                return is_ipv6(text + 1, len - 2);
-        return len > 0 && len <= 253 &&
-               strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
-}
-
-/* An adapter that is not plugged in has no real path, but its folder may have one. */
-static char *real_path(const char *path) {
-        CLEANUP(free_textp) char *folder = NULL, *real_folder = NULL;
-        const char *slash = strrchr(path, '/');
-        char *real = realpath(path, NULL);
-
-        if (real)
-                return real;
-        folder = strndup(path, slash > path ? (size_t) (slash - path) : 1);
-        real_folder = folder ? realpath(folder, NULL) : NULL;
-        if (!real_folder)
-                return strdup(path);
-        return asprintf(&real, "%s%s", strcmp(real_folder, "/") == 0 ? "" : real_folder, slash) < 0 ? NULL : real;
-}
-
-/* One text for all the ways to name a port: links are followed, host names do not depend on case. NULL: no memory. */
-static char *port_identity(const char *port) {
-        char *identity;
-
-        if (*port == '/')
-                return real_path(port);
-        identity = strdup(port);
-        for (char *p = identity; p && *p; p++)
-                if (*p >= 'A' && *p <= 'Z')
-                        *p = (char) (*p - 'A' + 'a');
-        return identity;
-}
-
-static int read_port(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        struct config_loader *loader = config_loader_of(w);
-        struct meter_config *m = target;
-        unsigned n = number_of(w);
-        char shown[YAML_SHOW_MAX];
-        const char *text;
-        int r;
-
-        r = schema_text(w, node, CONFIG_PATH_SIZE - 1, &text);
-        if (r < 0)
-                return r;
-        if (!(text[0] == '/' && text[1]) && !(strncmp(text, "tcp://", 6) == 0 && is_host_port(text + 6)))
-                return schema_fail(w, node, "%s is not a port", yaml_show(node, shown));
-        m->port = strdup(text);
-        loader->seen[n].port_identity = port_identity(text);
-        loader->seen[n].port_line = yaml_line(node);
-        if (!m->port || !loader->seen[n].port_identity)
-                return schema_no_memory(w);
-        for (unsigned i = 0; i < n; i++)
-                if (strcmp(loader->seen[i].port_identity, loader->seen[n].port_identity) == 0)
-                        return schema_fail_expected(w, node, "a port for each meter",
-                                                    "%s is the port of meter %s in line %u too",
-                                                    yaml_show(node, shown), loader->config->meters[i].id,
-                                                    loader->seen[i].port_line);
-        return 0;
-}
-
 static int read_baud(struct schema_walk *w, const yaml_node_t *node, void *target) {
         struct meter_config *m = target;
 
@@ -209,19 +121,6 @@ static int read_baud(struct schema_walk *w, const yaml_node_t *node, void *targe
                 return 0;
         }
         return schema_baud(w, node, &m->baud);
-}
-
-static int read_role(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        static const char *const words[] = { [ROLE_MODULE] = "module", [ROLE_LISTEN] = "listen" };
-        struct meter_config *m = target;
-        unsigned i = 0;
-        int r;
-
-        r = schema_choice(w, node, words, ELEMENTS(words), &i);
-        if (r < 0)
-                return r;
-        m->role = (enum meter_role) i;
-        return 0;
 }
 
 static int read_poll(struct schema_walk *w, const yaml_node_t *node, void *target) {
@@ -392,13 +291,20 @@ const struct schema_row config_meter_fields[] = {
         { .key = "profile", .read = read_profile, .form = "the name of a built-in profile, or a file",
           .fallback = "picked by the product key that the meter tells",
           .meaning = "What a tuyamcu meter's datapoints mean. See \"metergate profiles list\"." },
-        { .key = "port", .required = true, .read = read_port,
-          .form = "/dev/serial/by-id/... or tcp://HOST:PORT",
-          .meaning = "Where the meter is attached." },
+        { .key = "port", .required = true, .read = config_read_port,
+          .form = "/dev/serial/by-id/..., tcp://HOST:PORT or replay://FILE?speed=N",
+          .meaning = "Where the meter is attached, or a recording that is heard in its place: at its own times, or N "
+                     "times as fast (0.1 to 1000), once." },
         { .key = "baud", .read = read_baud, .form = "auto, or a speed such as 9600 or 115200",
           .fallback = "auto, for vue 115200", .meaning = "Speed of a serial port." },
-        { .key = "role", .read = read_role, .form = "module or listen", .fallback = "module",
-          .meaning = "module: Metergate takes the place of the Wi-Fi module or controller; listen: it never sends." },
+        { .key = "role", .read = config_read_role, .form = "module or listen",
+          .fallback = "module, for a recording listen",
+          .meaning = "module: Metergate takes the place of the Wi-Fi module or controller; listen: the meter stays with "
+                     "its own, and nothing is ever sent." },
+        { .key = "port_tx", .read = config_read_port_tx, .form = "/dev/serial/by-id/... or tcp://HOST:PORT",
+          .fallback = "that line is not heard, or at port as well",
+          .meaning = "Only with \"role: listen\": where the other line is heard, on which the module speaks to the "
+                     "meter. port is then what the meter sends." },
         { .key = "poll", .read = read_poll, .form = "a duration such as 10s (units ms, s, min, h, d)",
           .fallback = "the profile's, else 10s for tuyamcu and 30s for vue",
           .meaning = "Time between two questions to the meter; at least 1s for tuyamcu and 5s for vue." },
@@ -458,6 +364,8 @@ void meter_config_clear(struct meter_config *m) {
         free(m->name);
         free(m->profile_name);
         free(m->port);
+        free(m->port_tx);
+        free(m->replay.path);
         profile_free(m->profile);
         *m = (struct meter_config) { .line = 0 };
 }
@@ -476,7 +384,7 @@ static bool same_limits(const struct limit *a, const struct limit *b) {
 bool meter_config_equal(const struct meter_config *a, const struct meter_config *b) {
         return strcmp(a->id, b->id) == 0 && same_text(a->name, b->name) && a->protocol == b->protocol &&
                same_text(a->profile_name, b->profile_name) && profile_equal(a->profile, b->profile) &&
-               same_text(a->port, b->port) && a->baud == b->baud && a->role == b->role &&
+               same_text(a->port, b->port) && same_text(a->port_tx, b->port_tx) && a->baud == b->baud && a->role == b->role &&
                a->poll_ms == b->poll_ms && a->stale_after_ms == b->stale_after_ms &&
                same_limits(a->limits, b->limits) && a->scale_num == b->scale_num && a->scale_den == b->scale_den &&
                a->poll_aligned == b->poll_aligned && a->console_log_level == b->console_log_level;

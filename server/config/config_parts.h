@@ -6,12 +6,19 @@
 #include "config/config.h"
 #include "config/schema.h"
 
+#define METER_PORTS_MAX 2  /* of one meter: port and port_tx */
+
+struct seen_port {
+        unsigned line;
+        char *identity;                       /* owned; NULL: there is none, or others may name it too */
+};
+
 /* Beside the configuration itself: where things stood, for the messages that name two places. */
 struct config_loader {
         struct config *config;
         struct {
-                unsigned id_line, port_line;
-                char *port_identity;          /* owned */
+                unsigned id_line;
+                struct seen_port ports[METER_PORTS_MAX];
         } seen[METERS_MAX];
 };
 
@@ -31,6 +38,12 @@ extern const struct schema_row config_meter_fields[];
 int config_read_tariffs(struct schema_walk *w, const yaml_node_t *node, void *config);
 int config_read_remote_write(struct schema_walk *w, const yaml_node_t *node, void *config);
 int config_read_meters(struct schema_walk *w, const yaml_node_t *node, void *config);
+
+/* Readers of what belongs to a meter's port; target is a struct meter_config. port comes before role, role before
+ * port_tx. */
+int config_read_port(struct schema_walk *w, const yaml_node_t *node, void *target);
+int config_read_role(struct schema_walk *w, const yaml_node_t *node, void *target);
+int config_read_port_tx(struct schema_walk *w, const yaml_node_t *node, void *target);
 
 void meter_config_clear(struct meter_config *m);
 void remote_write_config_clear(struct remote_write_config *r);

@@ -47,11 +47,12 @@ void fleet_on_change(struct fleet *f, void (*changed)(void *userdata), void *use
         f->changed_userdata = userdata;
 }
 
-/* A running meter that can simply go on under this configuration, NULL when there is none. */
+/* A running meter that can simply go on under this configuration, NULL when there is none. A recording that has ended
+ * begins again. */
 static struct meter *find_equal(const struct fleet *f, const struct meter_config *config) {
         struct meter *m = fleet_find(f, config->id);
 
-        return m && meter_config_equal(meter_config(m), config) ? m : NULL;
+        return m && !meter_is_over(m) && meter_config_equal(meter_config(m), config) ? m : NULL;
 }
 
 static int create_new_ones(struct fleet *f, const struct config *config, struct meter *created[METERS_MAX]) {

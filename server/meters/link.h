@@ -13,6 +13,8 @@ struct link_callbacks {
         void (*opened)(void *userdata);
         void (*closed)(void *userdata, const char *reason);
         void (*received)(void *userdata, const uint8_t *data, size_t len);
+        /* Only of a recording, which knows itself where it was silent: what has come of a frame ends. */
+        void (*silence)(void *userdata);
 };
 
 struct link_info {
@@ -20,6 +22,7 @@ struct link_info {
         uint32_t baud;             /* as set now; 0 for TCP */
         uint64_t opens;            /* times it was opened; reconnects are opens - 1 */
         uint64_t read_bytes, written_bytes, write_errors;
+        bool over;                 /* a recording that has ended: it does not open again */
         const char *error;         /* why it is not open, "" when it is */
         const char *usb;           /* "FTDI FT232R 0403:6001", "" when it is no USB port */
 };

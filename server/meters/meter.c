@@ -21,29 +21,27 @@ struct meter {
         const struct meter_config *config;  /* borrowed */
         const struct protocol *protocol;
         const struct profile *profile;      /* borrowed from the configuration or the catalogue */
-        struct link *link;
+        struct lines lines;
         struct speed_memory *speeds;        /* borrowed */
         sd_event_source *timer;
         struct session *session;
-        struct framer framer;
+        bool open;                          /* what the meter sends can be heard: its session has begun */
         struct frame_log frames;
         uint64_t last_frame;                /* number of the newest one received */
         struct events *events;              /* borrowed; NULL: nobody keeps them */
         struct values values;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
-        uint64_t last_byte_ms;
         uint64_t since_ms;
         uint64_t *changes;                  /* borrowed */
         uint64_t version;
         struct write_limit write_limit;
         uint64_t writes_told;               /* of session->write.ended */
+        bool misses_line;                   /* told with the last transition */
         unsigned n_transitions;
         struct meter_transition transitions[METER_TRANSITIONS_MAX];
         void (*changed)(void *userdata);
         void *changed_userdata;
 };
-
-static void pump(struct meter *m, uint64_t now_ms);
 
 /* ---- state ---- */
 
@@ -51,21 +49,38 @@ static void note_change(struct meter *m) {
         m->version = ++*m->changes;
 }
 
+bool meter_is_over(const struct meter *m) {
+        return line_info(&m->lines.items[LINE_RX]).over;
+}
+
+/* It delivers, and yet something is amiss. */
+static bool misses_line(const struct meter *m) {
+        return m->session->state == METER_ONLINE && lines_miss_one(&m->lines);
+}
+
+const char *meter_reason(const struct meter *m) {
+        if (meter_is_over(m))
+                return line_info(&m->lines.items[LINE_RX]).error;
+        return misses_line(m) ? "the meter is heard, its module is not: port_tx is not open" : m->session->reason;
+}
+
 /* The only writer of the meter's state as others see it. */
 static void note_state(struct meter *m, uint64_t now_ms) {
-        enum meter_state state = m->session->state;
+        enum meter_state state = meter_is_over(m) ? METER_OFFLINE : m->session->state;
+        bool is_new = m->n_transitions == 0 || meter_state(m) != state;
 
-        if (m->n_transitions > 0 && meter_state(m) == state)
+        if (!is_new && m->misses_line == misses_line(m))
                 return;
-        if (m->n_transitions > 0) {
-                log_info("meter %s: %s: %s", m->config->id, meter_state_names[state], m->session->reason);
+        m->misses_line = misses_line(m);
+        if (m->n_transitions > 0)
+                log_info("meter %s: %s: %s", m->config->id, meter_state_names[state], meter_reason(m));
+        if (m->n_transitions > 0 && is_new)
                 meter_event_state(m->events, m->config->id, now_ms, state);
-        }
         if (m->n_transitions == METER_TRANSITIONS_MAX) {
                 memmove(m->transitions, m->transitions + 1, sizeof m->transitions - sizeof m->transitions[0]);
                 m->n_transitions--;
         }
-        m->transitions[m->n_transitions++] = (struct meter_transition) { now_ms, state, m->session->reason };
+        m->transitions[m->n_transitions++] = (struct meter_transition) { now_ms, state, meter_reason(m) };
         if (m->changed)
                 m->changed(m->changed_userdata);
 }
@@ -121,13 +136,24 @@ static void look_up_product(struct meter *m) {
 
 /* ---- bytes ---- */
 
-static void log_frame(struct meter *m, uint64_t now_ms, const uint8_t *frame, size_t len) {
+static void log_frame(struct meter *m, uint64_t now_ms, bool tx, const uint8_t *frame, size_t len) {
         if (m->protocol->is_secret && m->protocol->is_secret(frame, len)) {
                 m->frames.omitted++;
                 return;
         }
-        frame_log_put(&m->frames, now_ms, false, frame, len);
-        m->last_frame = m->frames.total;
+        frame_log_put(&m->frames, now_ms, tx, frame, len);
+        if (!tx)
+                m->last_frame = m->frames.total;
+}
+
+static void on_frame(struct line *line, uint64_t now_ms, const uint8_t *frame, size_t len) {
+        struct meter *m = line->userdata;
+
+        log_frame(m, now_ms, line->side == LINE_TX, frame, len);
+        if (line->side == LINE_RX)
+                m->protocol->frame(m->session, now_ms, frame, len);
+        else
+                m->protocol->request(m->session, now_ms, frame, len);
 }
 
 static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
@@ -136,48 +162,16 @@ static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
         m->protocol->text(m->session, clock_now_ms(), bytes, len);
 }
 
-static void take_frames(struct meter *m, uint64_t now_ms) {
-        const uint8_t *frame;
-        size_t len;
-
-        while ((len = framer_next(&m->framer, &frame)) > 0) {
-                log_frame(m, now_ms, frame, len);
-                m->protocol->frame(m->session, now_ms, frame, len);
-        }
-}
-
-static void give_up_part_frame(struct meter *m, uint64_t now_ms) {
-        if (now_ms < m->last_byte_ms + m->protocol->silence_ms)
-                return;
-        while (framer_pending(&m->framer) > 0) {
-                framer_timeout(&m->framer);
-                take_frames(m, now_ms);
-        }
-}
-
 static void transmit(struct meter *m, uint64_t now_ms, const struct session_output *out) {
         if (out->tx_len == 0)
                 return;
-        if (link_write(m->link, out->tx, out->tx_len) == 0)
+        if (link_write(m->lines.items[LINE_RX].link, out->tx, out->tx_len) == 0)
                 frame_log_put(&m->frames, now_ms, true, out->tx, out->tx_len);
-}
-
-static void follow_baud(struct meter *m) {
-        uint32_t baud = m->session->baud_wanted;
-        struct link_info info = link_info(m->link);
-        int r;
-
-        if (baud == 0 || !info.open || info.baud == 0 || info.baud == baud)
-                return;
-        r = link_set_baud(m->link, baud);
-        if (r < 0)
-                log_warning("meter %s: %s cannot be set to %u baud: %s", m->config->id, m->config->port,
-                            (unsigned) baud, strerror(-r));
 }
 
 /* Only a meter that answers shows that its speed is right. */
 static void remember_baud(struct meter *m) {
-        struct link_info info = link_info(m->link);
+        struct link_info info = line_info(&m->lines.items[LINE_RX]);
 
         if (m->session->state == METER_ONLINE && info.open && info.baud != 0)
                 speed_memory_put(m->speeds, m->config->id, info.baud);
@@ -199,8 +193,8 @@ static void set_clock(struct meter *m, uint64_t now_ms) {
 }
 
 static void arm(struct meter *m, uint64_t next_ms) {
-        if (framer_pending(&m->framer) > 0 && m->last_byte_ms + m->protocol->silence_ms < next_ms)
-                next_ms = m->last_byte_ms + m->protocol->silence_ms;
+        if (lines_deadline(&m->lines) < next_ms)
+                next_ms = lines_deadline(&m->lines);
         if (next_ms == SESSION_NEVER) {
                 (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
                 return;
@@ -209,37 +203,41 @@ static void arm(struct meter *m, uint64_t next_ms) {
         (void) sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
 }
 
-/* One turn: after input or when a deadline has come. */
-static void pump(struct meter *m, uint64_t now_ms) {
+/* Returns when to call again. */
+static uint64_t pump(struct meter *m, uint64_t now_ms) {
         struct session_output out;
 
-        give_up_part_frame(m, now_ms);
         for (unsigned i = 0; i < PUMP_MAX; i++) {
                 look_up_product(m);
-                m->protocol->poll(m->session, now_ms, framer_pending(&m->framer) > 0, &out);
+                m->protocol->poll(m->session, now_ms, framer_pending(&m->lines.items[LINE_RX].framer) > 0, &out);
                 transmit(m, now_ms, &out);
                 if (out.has_report)
                         values_take(&m->values, &out.report, m->last_frame);
                 if (out.tx_len == 0 && !out.has_report)
                         break;
         }
+        return out.next_ms;
+}
+
+/* One turn: after input or when a deadline has come. */
+static void turn(struct meter *m, uint64_t now_ms) {
+        uint64_t next_ms = SESSION_NEVER;
+
+        lines_check_silence(&m->lines, now_ms);
+        if (m->open)
+                next_ms = pump(m, now_ms);
         tell_write(m);
-        follow_baud(m);
+        lines_follow_baud(&m->lines, m->config, m->session->baud_wanted);
         remember_baud(m);
         note_state(m, now_ms);
         note_change(m);
-        arm(m, out.next_ms);
+        arm(m, next_ms);
 }
 
 /* ---- callbacks ---- */
 
-static void on_opened(void *userdata) {
-        struct meter *m = userdata;
-        uint64_t now_ms = clock_now_ms();
-
-        set_clock(m, now_ms);
-        if (link_info(m->link).opens > 1)
-                meter_event_reconnected(m->events, m->config->id, now_ms);
+static void start_session(struct meter *m, uint64_t now_ms) {
+        m->open = true;
         m->protocol->start(m->session, &(struct session_config) {
                 .profile = m->profile,
                 .baud = m->config->baud,
@@ -248,38 +246,58 @@ static void on_opened(void *userdata) {
                 .poll_aligned = m->config->poll_aligned,
                 .console_log_level = m->config->console_log_level,
                 .listen_only = m->config->role == ROLE_LISTEN,
-                .has_speed = link_info(m->link).baud != 0,
+                .has_speed = line_info(&m->lines.items[LINE_RX]).baud != 0,
         }, now_ms);
-        follow_baud(m);
-        pump(m, now_ms);
 }
 
-static void on_closed(void *userdata, const char *reason) {
-        struct meter *m = userdata;
-
-        framer_reset(&m->framer);
-        m->protocol->stop(m->session, reason);
-        tell_write(m);
-        note_state(m, clock_now_ms());
-        note_change(m);
-        (void) sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
-}
-
-static void on_received(void *userdata, const uint8_t *data, size_t len) {
-        struct meter *m = userdata;
+static void on_opened(void *userdata) {
+        struct line *line = userdata;
+        struct meter *m = line->userdata;
         uint64_t now_ms = clock_now_ms();
 
         set_clock(m, now_ms);
-        give_up_part_frame(m, now_ms);
-        m->last_byte_ms = now_ms;
-        while (len > 0) {
-                size_t n = framer_push(&m->framer, data, len);
+        if (line_info(line).opens > 1)
+                meter_event_reconnected(m->events, m->config->id, now_ms);
+        if (line->side == LINE_RX)
+                start_session(m, now_ms);
+        lines_follow_baud(&m->lines, m->config, m->session->baud_wanted);
+        turn(m, now_ms);
+}
 
-                data += n;
-                len -= n;
-                take_frames(m, now_ms);
+/* A meter that cannot be heard is lost; whoever speaks to it is still listened to, and the other way round. */
+static void on_closed(void *userdata, const char *reason) {
+        struct line *line = userdata;
+        struct meter *m = line->userdata;
+
+        framer_reset(&line->framer);
+        if (line->side == LINE_RX) {
+                m->open = false;
+                m->protocol->stop(m->session, reason);
         }
-        pump(m, now_ms);
+        turn(m, clock_now_ms());
+}
+
+static void on_received(void *userdata, const uint8_t *data, size_t len) {
+        struct line *line = userdata;
+        struct meter *m = line->userdata;
+        uint64_t now_ms = clock_now_ms();
+
+        set_clock(m, now_ms);
+        /* What was asked comes before what is answered, in whatever order the two lines woke us. */
+        if (line->side == LINE_RX && m->lines.items[LINE_TX].link)
+                link_read_now(m->lines.items[LINE_TX].link);
+        line_take(line, now_ms, data, len);
+        turn(m, now_ms);
+}
+
+static void on_silence(void *userdata) {
+        struct line *line = userdata;
+        struct meter *m = line->userdata;
+        uint64_t now_ms = clock_now_ms();
+
+        set_clock(m, now_ms);
+        line_end_frame(line, now_ms);
+        turn(m, now_ms);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -287,14 +305,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
         (void) source, (void) usec;
         set_clock(userdata, now_ms);
-        pump(userdata, now_ms);
+        turn(userdata, now_ms);
         return 0;
 }
 
 /* ---- life ---- */
 
 static int create_parts(struct meter *m, sd_event *event) {
-        static const struct link_callbacks callbacks = { on_opened, on_closed, on_received };
+        static const struct link_callbacks callbacks = { on_opened, on_closed, on_received, on_silence };
         int r;
 
         m->session = calloc(1, m->protocol->session_size);
@@ -308,8 +326,10 @@ static int create_parts(struct meter *m, sd_event *event) {
         r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        return link_new(event, m->config->id, m->config->port, m->config->role == ROLE_LISTEN, &callbacks, m,
-                        &m->link);
+        r = lines_init(&m->lines, event, m->config, &callbacks, on_frame, m);
+        if (r >= 0 && m->protocol->text)
+                framer_on_text(&m->lines.items[LINE_RX].framer, on_text, m);
+        return r;
 }
 
 int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts, struct meter **ret) {
@@ -326,9 +346,6 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
         m->protocol = config->protocol;
         m->values = (struct values) { .config = config, .recorder.history = parts->history,
                                      .events = parts->events };
-        framer_init(&m->framer, m->protocol->frame_check);
-        if (m->protocol->text)
-                framer_on_text(&m->framer, on_text, m);
         r = create_parts(m, event);
         if (r < 0)
                 return r;
@@ -347,7 +364,7 @@ struct meter *meter_free(struct meter *m) {
                 m->protocol->stop(m->session, "the gateway stops");
                 tell_write(m);
         }
-        link_free(m->link);
+        lines_clear(&m->lines);
         sd_event_source_disable_unref(m->timer);
         free(m->session);
         free(m);
@@ -359,7 +376,7 @@ int meter_start(struct meter *m) {
 
         if (baud == 0)
                 baud = m->config->baud != 0 ? m->config->baud : m->protocol->bauds[0];
-        return link_start(m->link, baud);
+        return lines_start(&m->lines, baud);
 }
 
 void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *userdata) {
@@ -369,7 +386,7 @@ void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *use
 
 void meter_set_config(struct meter *m, const struct meter_config *config) {
         m->config = m->values.config = config;
-        link_rename(m->link, config->id, config->port);
+        lines_rename(&m->lines, config);
         if (config->profile) {
                 m->profile = config->profile;
                 m->protocol->set_profile(m->session, config->profile);
@@ -384,7 +401,7 @@ static int act(struct meter *m, uint64_t now_ms, const struct action_request *re
 
         if (!m->protocol->act || m->config->role == ROLE_LISTEN)
                 return -EOPNOTSUPP;
-        if (!link_info(m->link).open)
+        if (!m->open)
                 return -EBUSY;
         refusal->wait_ms = is_write ? write_limit_wait_ms(&m->write_limit, now_ms) : 0;
         if (refusal->wait_ms > 0)
@@ -412,7 +429,7 @@ int meter_act(struct meter *m, const struct action_request *request, struct acti
         /* What becomes of a write is told when it has ended. */
         if (request->action != ACTION_SET_DATAPOINT)
                 meter_event_action(m->events, m->config->id, now_ms, request->action, "accepted");
-        pump(m, now_ms);
+        turn(m, now_ms);
         return 0;
 }
 
@@ -457,16 +474,12 @@ const struct session *meter_session(const struct meter *m) {
         return m->session;
 }
 
-const struct framer *meter_framer(const struct meter *m) {
-        return &m->framer;
-}
-
 const struct frame_log *meter_frames(const struct meter *m) {
         return &m->frames;
 }
 
-struct link_info meter_link(const struct meter *m) {
-        return link_info(m->link);
+const struct line *meter_line(const struct meter *m, enum line_side side) {
+        return lines_get(&m->lines, side);
 }
 
 bool meter_available(const struct meter *m, uint64_t now_ms) {

@@ -9,14 +9,13 @@
 #include "config/config.h"
 #include "history/events.h"
 #include "meters/frame_log.h"
-#include "meters/link.h"
+#include "meters/line.h"
 #include "meters/plausibility.h"
 #include "meters/series.h"
 #include "meters/values.h"
 #include "meters/speed_memory.h"
 #include "meters/totals.h"
 #include "meters/write_limit.h"
-#include "protocols/framer.h"
 #include "protocols/protocol.h"
 
 #define METER_TRANSITIONS_MAX 16  /* state changes kept for /diagnostics */
@@ -25,7 +24,7 @@
 struct meter_transition {
         uint64_t at_ms;
         enum meter_state state;
-        const char *reason;        /* static text */
+        const char *reason;        /* lives as long as the meter */
 };
 
 struct meter;
@@ -67,9 +66,13 @@ const struct series_set *meter_series(const struct meter *m);
 /* Up to where a recorded total of that series may be told, as values_total_limit; false for any other key. */
 bool meter_total_limit(const struct meter *m, const char *key, int64_t *ret_most);
 const struct session *meter_session(const struct meter *m);
-const struct framer *meter_framer(const struct meter *m);
+/* Why it is in that state. */
+const char *meter_reason(const struct meter *m);
+/* NULL: there is no such line. LINE_RX always is. */
+const struct line *meter_line(const struct meter *m, enum line_side side);
+/* A recording was replayed to its end, or cannot be: nothing will ever come from this meter again. */
+bool meter_is_over(const struct meter *m);
 const struct frame_log *meter_frames(const struct meter *m);
-struct link_info meter_link(const struct meter *m);
 
 /* True while at least one gauge is fresh. */
 bool meter_available(const struct meter *m, uint64_t now_ms);

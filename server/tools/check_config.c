@@ -57,7 +57,11 @@ static void print_meter(const struct meter_config *m) {
         else if (m->protocol->needs_profile)
                 printf("  profile      picked by the product key that the meter tells\n");
         printf("  port         %s\n", m->port);
-        if (m->baud)
+        if (m->port_tx)
+                printf("  port tx      %s\n", m->port_tx);
+        if (m->replay.path)
+                printf("  replays      %s\n", m->replay.path);
+        else if (m->baud)
                 printf("  baud         %" PRIu32 "\n", m->baud);
         else
                 printf("  baud         auto\n");

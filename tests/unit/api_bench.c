@@ -93,7 +93,7 @@ void bench_turn(struct fixture *f, uint64_t deadline_ms) {
 static void wait_open(struct fixture *f, unsigned i) {
         uint64_t deadline_ms = clock_now_ms() + 5000;
 
-        while (!meter_link(fleet_meter(f->fleet, i)).open)
+        while (!line_info(meter_line(fleet_meter(f->fleet, i), LINE_RX)).open)
                 bench_turn(f, deadline_ms);
 }
 
@@ -104,9 +104,9 @@ static void feed(struct fixture *f, unsigned i, uint8_t command, const void *dat
         size_t n = tuya_frame_build(frame, sizeof frame, 3, command, data, len);
 
         assert_true(n > 0);
-        frames = meter_framer(m)->frames;
+        frames = meter_line(m, LINE_RX)->framer.frames;
         assert_int_equal(write(f->master[i], frame, n), n);
-        while (meter_framer(m)->frames == frames)
+        while (meter_line(m, LINE_RX)->framer.frames == frames)
                 bench_turn(f, deadline_ms);
 }
 

@@ -254,6 +254,8 @@ static void only_real_changes_count(void **state) {
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    name: Main\n",
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    baud: 9600\n",
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    role: listen\n",
+                "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    role: listen\n    port_tx: /dev/ttyUSB1\n",
+                "id: main\n    protocol: tuyamcu\n    port: replay:///dev/ttyUSB0\n",
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    poll: 17s\n",
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    stale_after: 17min\n",
                 "id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n    scale: 2\n",
@@ -276,6 +278,33 @@ static void only_real_changes_count(void **state) {
                 assert_false(meter_config_equal(&a->meters[0], &c->meters[0]));
                 assert_true(meter_config_equal(&again->meters[0], &c->meters[0]));
         }
+}
+
+/* Both lines of a meter that is only listened to, and recordings in the place of a port. */
+static void listeners(void **state) {
+        CLEANUP(config_freep) struct config *c = parse_good(
+                "meters:\n"
+                "  - { id: a, protocol: vue, port: /dev/ttyUSB0, port_tx: 'tcp://bridge:1', role: listen }\n"
+                "  - { id: b, protocol: vue, port: 'replay:///var/a b.txt?speed=2.5' }\n"
+                "  - { id: c, protocol: tuyamcu, port: 'replay://captures/c.hex', role: listen }\n"
+                "  - { id: d, protocol: tuyamcu, port: 'replay://captures/c.hex?speed=0.1' }\n"
+                "  - { id: e, protocol: tuyamcu, port: 'replay://captures/c.hex?speed=1000' }\n");
+        const struct meter_config *m = c->meters;
+
+        (void) state;
+        assert_string_equal(m[0].port, "/dev/ttyUSB0");
+        assert_string_equal(m[0].port_tx, "tcp://bridge:1");
+        assert_null(m[0].replay.path);
+        assert_string_equal(m[1].port, "replay:///var/a b.txt?speed=2.5");
+        assert_string_equal(m[1].replay.path, "/var/a b.txt");
+        assert_int_equal(m[1].replay.speed, 2500);
+        assert_int_equal(m[1].role, ROLE_LISTEN);
+        assert_string_equal(m[2].replay.path, "captures/c.hex");
+        assert_int_equal(m[2].replay.speed, 1000);
+        assert_int_equal(m[2].role, ROLE_LISTEN);
+        assert_null(m[2].port_tx);
+        assert_int_equal(m[3].replay.speed, 100);
+        assert_int_equal(m[4].replay.speed, 1000000);
 }
 
 static void write_file(const char *path, const char *text) {
@@ -393,6 +422,7 @@ int main(void) {
                 cmocka_unit_test(everything_meters),
                 cmocka_unit_test(aliases_work),
                 cmocka_unit_test(as_many_meters_as_fit),
+                cmocka_unit_test(listeners),
                 cmocka_unit_test(only_real_changes_count),
                 cmocka_unit_test(files_and_links),
                 cmocka_unit_test(sample_is_good),

@@ -14,6 +14,7 @@
 
 #define VUE "meters:\n  - id: u\n    protocol: vue\n    port: /dev/ttyUSB0\n"
 #define METER "meters:\n  - id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n"
+#define REPLAY(what) "meters:\n  - id: main\n    protocol: tuyamcu\n    port: replay://" what "\n"
 
 struct mistake {
         const char *text;
@@ -141,13 +142,14 @@ static const struct mistake mistakes[] = {
         { "meters: [main]\n", "1:10: meters[0]: \"main\" is not a map; expected a map of \"key: value\" lines" },
         { METER "    pol: 10s\n",
           "5:5: meters[0].pol: unknown key; expected one of: id, name, protocol, profile, port, baud, "
-          "role, poll, poll_aligned, stale_after, limits, console_log_level, scale" },
+          "role, port_tx, poll, poll_aligned, stale_after, limits, console_log_level, scale" },
         { "meters:\n  - protocol: tuyamcu\n    port: /dev/x\n",
           "2:5: meters[0].id: missing; expected 1 to 32 of a-z, 0-9 and -" },
         { "meters:\n  - id: a\n    port: /dev/x\n",
           "2:5: meters[0].protocol: missing; expected the name of a protocol: tuyamcu or vue" },
         { "meters:\n  - id: a\n    protocol: tuyamcu\n",
-          "2:5: meters[0].port: missing; expected /dev/serial/by-id/... or tcp://HOST:PORT" },
+          "2:5: meters[0].port: missing; expected /dev/serial/by-id/..., tcp://HOST:PORT or "
+          "replay://FILE?speed=N" },
         { "meters:\n  - id: Main\n", "2:9: meters[0].id: \"Main\" is not an id; expected 1 to 32 of a-z, 0-9 and -" },
         { "meters:\n  - id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
           "2:9: meters[0].id: too long, the limit is 32 bytes; expected 1 to 32 of a-z, 0-9 and -" },
@@ -169,20 +171,54 @@ static const struct mistake mistakes[] = {
         { METER "    console_log_level: 10\n", "5:24: meters[0].console_log_level: the protocol tuyamcu has no such "
           "setting; expected no such line" },
         { VUE "  - id: v\n    protocol: vue\n    port: /dev/ttyUSB0\n",
-          "7:11: meters[1].port: \"/dev/ttyUSB0\" is the port of meter u in line 4 too; expected a port for "
-          "each meter" },
+          "7:11: meters[1].port: \"/dev/ttyUSB0\" is the port of meter u in line 4 too; expected a port of "
+          "its own" },
         { METER "  - id: main\n    protocol: tuyamcu\n    port: /dev/ttyUSB1\n",
           "5:9: meters[1].id: \"main\" is the id of the meter in line 2 too; expected an id of its own" },
         { METER "  - id: other\n    protocol: tuyamcu\n    port: /dev/ttyUSB0\n",
-          "7:11: meters[1].port: \"/dev/ttyUSB0\" is the port of meter main in line 4 too; expected a port for "
-          "each meter" },
+          "7:11: meters[1].port: \"/dev/ttyUSB0\" is the port of meter main in line 4 too; expected a port of "
+          "its own" },
         { METER "  - id: other\n    protocol: tuyamcu\n    port: /dev/../dev/./ttyUSB0\n",
           "7:11: meters[1].port: \"/dev/../dev/./ttyUSB0\" is the port of meter main in line 4 too; "
-          "expected a port for each meter" },
+          "expected a port of its own" },
         { "meters:\n  - { id: a, protocol: tuyamcu, port: 'tcp://Bridge:1' }\n  - { id: b, protocol: tuyamcu, "
           "port: 'tcp://bridge:1' }\n",
-          "3:39: meters[1].port: \"tcp://bridge:1\" is the port of meter a in line 2 too; expected a port for "
-          "each meter" },
+          "3:39: meters[1].port: \"tcp://bridge:1\" is the port of meter a in line 2 too; expected a port of "
+          "its own" },
+        { METER "    port_tx: /dev/ttyUSB1\n", "5:14: meters[0].port_tx: the gateway itself is what speaks to this "
+          "meter; expected \"role: listen\" beside it, or no such line" },
+        { METER "    role: module\n    port_tx: /dev/ttyUSB1\n", "6:14: meters[0].port_tx: the gateway itself is what "
+          "speaks to this meter; expected \"role: listen\" beside it, or no such line" },
+        { METER "    role: listen\n    port_tx: ttyUSB1\n", "6:14: meters[0].port_tx: \"ttyUSB1\" is not a port; expected "
+          "/dev/serial/by-id/... or tcp://HOST:PORT" },
+        { METER "    role: listen\n    port_tx: replay://a.txt\n", "6:14: meters[0].port_tx: \"replay://a.txt\" is not a "
+          "port; expected /dev/serial/by-id/... or tcp://HOST:PORT" },
+        { METER "    role: listen\n    port_tx: /dev/./ttyUSB0\n", "6:14: meters[0].port_tx: \"/dev/./ttyUSB0\" is the port "
+          "of meter main in line 4 too; expected a port of its own" },
+        { METER "    role: listen\n    port_tx: /dev/ttyUSB1\n  - id: b\n    protocol: vue\n    port: /dev/ttyUSB1\n",
+          "9:11: meters[1].port: \"/dev/ttyUSB1\" is the port of meter main in line 6 too; expected a port of its own" },
+        { METER "  - id: b\n    protocol: vue\n    port: /dev/ttyUSB1\n    role: listen\n    port_tx: /dev/ttyUSB0\n",
+          "9:14: meters[1].port_tx: \"/dev/ttyUSB0\" is the port of meter main in line 4 too; expected a port of its own" },
+        { REPLAY("a.txt") "    role: module\n", "5:11: meters[0].role: a recording can only be listened to; expected "
+          "listen, or no such line" },
+        { REPLAY("a.txt") "    role: listen\n    port_tx: /dev/ttyUSB1\n", "6:14: meters[0].port_tx: a recording holds "
+          "both directions already; expected no such line" },
+        { REPLAY(""), "4:11: meters[0].port: \"replay://\" names no file; expected /dev/serial/by-id/..., "
+          "tcp://HOST:PORT or replay://FILE?speed=N" },
+        { REPLAY("?speed=2"), "4:11: meters[0].port: \"replay://?speed=2\" names no file; expected "
+          "/dev/serial/by-id/..., tcp://HOST:PORT or replay://FILE?speed=N" },
+        { REPLAY("a.txt?fast"), "4:11: meters[0].port: \"?fast\" is no setting of a replay; expected ?speed=N behind "
+          "the file, or nothing" },
+        { REPLAY("a.txt?speed="), "4:11: meters[0].port: \"\" is not a speed; expected a number from 0.1 to 1000 with "
+          "up to 3 places" },
+        { REPLAY("a.txt?speed=0.0999"), "4:11: meters[0].port: \"0.0999\" is not a speed; expected a number from 0.1 to "
+          "1000 with up to 3 places" },
+        { REPLAY("a.txt?speed=1000.001"), "4:11: meters[0].port: \"1000.001\" is not a speed; expected a number from "
+          "0.1 to 1000 with up to 3 places" },
+        { REPLAY("a.txt?speed=-1"), "4:11: meters[0].port: \"-1\" is not a speed; expected a number from 0.1 to 1000 "
+          "with up to 3 places" },
+        { REPLAY("a.txt?speed=10&loop=1"), "4:11: meters[0].port: \"10&loop=1\" is not a speed; expected a number from "
+          "0.1 to 1000 with up to 3 places" },
         { METER "    profile: pj-mgw1104\n", "5:14: meters[0].profile: there is no profile \"pj-mgw1104\"; "
           "expected a name from \"metergate profiles list\", or a file" },
         { METER "    profile: ./nowhere/my.yaml\n",
@@ -262,7 +298,7 @@ static void bad_ports_are_refused(void **state) {
 
                 snprintf(text, sizeof text, "meters:\n  - id: a\n    protocol: tuyamcu\n    port: '%s'\n", bad_ports[i]);
                 snprintf(message, sizeof message, "m.yaml:4:11: meters[0].port: \"%s\" is not a port; "
-                         "expected /dev/serial/by-id/... or tcp://HOST:PORT", bad_ports[i]);
+                         "expected /dev/serial/by-id/..., tcp://HOST:PORT or replay://FILE?speed=N", bad_ports[i]);
                 assert_int_equal(parse(text, &c, &error), -EINVAL);
                 assert_string_equal(error.text, message);
         }
