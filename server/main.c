@@ -22,13 +22,14 @@ static const struct command commands[] = {
         { "simulate", "play a meter on a pty", simulate_main },
         { "decode", "turn captured bytes into NDJSON", decode_main },
         { "history", "look into, check, write out and fill in a history", history_main },
+        { "import-openbeken", "turn an OpenBeken script into a device profile", import_openbeken_main },
         { "profiles", "list or show the built-in device profiles", profiles_main },
 };
 
 static void print_help(FILE *to) {
         fprintf(to, "Usage: metergate COMMAND [OPTIONS]\n\n");
         for (size_t i = 0; i < ELEMENTS(commands); i++)
-                fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].summary);
+                fprintf(to, "  %-16s %s\n", commands[i].name, commands[i].summary);
         fprintf(to, "\nEach command explains itself with --help. metergate --version tells the version.\n");
 }
 
