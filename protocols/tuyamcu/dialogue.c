@@ -101,7 +101,7 @@ uint32_t tuya_first_baud(const struct tuya_session *s) {
         return speeds[0];
 }
 
-static void next_speed(struct tuya_session *s) {
+void tuya_next_baud(struct tuya_session *s) {
         uint32_t speeds[SPEEDS_MAX];
         unsigned n = collect_speeds(s, speeds), at = 0;
 
@@ -220,7 +220,7 @@ static void search_unanswered(struct tuya_session *s, uint64_t now_ms) {
         }
         s->tries = 0;
         if (!s->low_power)  /* one that sleeps will wake at the same speed */
-                next_speed(s);
+                tuya_next_baud(s);
 }
 
 static void step_unanswered(struct tuya_session *s, uint64_t now_ms) {

@@ -11,6 +11,7 @@ enum {
         MISSED_STALE = 2,
         MISSED_OFFLINE = 4,
         SILENCE_OFFLINE_MS = 30000,
+        LISTEN_SPEED_MS = 20000,     /* the real module asks every 15 s, whatever the meter does */
         PINS_HINT_MS = 60000,
 };
 
@@ -28,7 +29,8 @@ void tuya_start(struct session *base, const struct session_config *config, uint6
         s->blocked_since_ms = 0;
         s->module_state = TUYA_STATE_NONE;
         s->network_state = TUYA_STATE_CONFIGURED;
-        s->swapped = s->asked = false;
+        s->swapped = s->asked = s->understood = false;
+        s->speed_since_ms = now_ms;
         s->has_heartbeat = false;
         s->was_online = false;
         s->low_power = false;
@@ -192,6 +194,7 @@ void tuya_request(struct session *base, uint64_t now_ms, const uint8_t *frame, s
         struct tuya_session *s = tuya_session(base);
         struct tuya_frame f = tuya_frame_open(frame, len);
 
+        s->understood = true;
         s->swapped |= f.data.len > 0 && (f.command == TUYA_REPORT || f.command == TUYA_REPORT_SYNC);
         note_module(s, now_ms, &f);
 }
@@ -224,6 +227,7 @@ void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, siz
         struct tuya_frame f = tuya_frame_open(frame, len);
         bool known = true;
 
+        s->understood = true;
         if (s->config.listen_only && is_module_frame(s, &f)) {
                 note_module(s, now_ms, &f);
                 return;
@@ -253,16 +257,39 @@ static uint64_t silence_limit(const struct tuya_session *s) {
         return tuya_is_running(s) ? SILENCE_OFFLINE_MS : START_SILENCE_MS;
 }
 
+/* The dialogue has come so far that the meter counts as there. */
+static bool is_up(const struct tuya_session *s) {
+        if (s->config.listen_only || s->low_power)
+                return s->heard || s->was_online;
+        return s->told_cloud;
+}
+
+static uint64_t listen_deadline(const struct tuya_session *s) {
+        if (!s->understood && s->config.has_speed)
+                return s->speed_since_ms + LISTEN_SPEED_MS;
+        return is_up(s) && s->base.state != METER_OFFLINE ? s->last_heard_ms + SILENCE_OFFLINE_MS : SESSION_NEVER;
+}
+
 /* When silence alone changes something. A device that sleeps, or asked for silence, may be silent. */
 static uint64_t silence_deadline(const struct tuya_session *s) {
         if (s->config.listen_only)
-                return s->base.state == METER_OFFLINE ? SESSION_NEVER : s->last_heard_ms + SILENCE_OFFLINE_MS;
+                return listen_deadline(s);
         if (tuya_is_searching(s) || (s->wants_silence && tuya_is_running(s)))
                 return SESSION_NEVER;
         return s->last_heard_ms + silence_limit(s);
 }
 
+/* Nobody can be asked whether the speed is right. */
+static void listen_at_next_speed(struct tuya_session *s, uint64_t now_ms) {
+        if (s->understood || !s->config.has_speed || now_ms < s->speed_since_ms + LISTEN_SPEED_MS)
+                return;
+        tuya_next_baud(s);
+        s->speed_since_ms = now_ms;
+}
+
 static void check_silence(struct tuya_session *s, uint64_t now_ms) {
+        if (s->config.listen_only)
+                listen_at_next_speed(s, now_ms);
         if (s->config.listen_only || tuya_is_searching(s))
                 return;
         if (now_ms < silence_deadline(s) && s->missed < MISSED_OFFLINE)
@@ -279,13 +306,6 @@ static uint64_t stale_at(const struct tuya_session *s) {
                                                                                      : s->last_report_ms;
 
         return data_ms + s->config.stale_after_ms;
-}
-
-/* The dialogue has come so far that the meter counts as there. */
-static bool is_up(const struct tuya_session *s) {
-        if (s->config.listen_only || s->low_power)
-                return s->heard || s->was_online;
-        return s->told_cloud;
 }
 
 static void update_hint(struct tuya_session *s, uint64_t now_ms) {

@@ -132,6 +132,8 @@ struct tuya_session {
         bool seen_nonzero;       /* since this run of the MCU began publishing */
         uint8_t module_state;    /* listening only: last network state seen from the real module, 0xff: none */
         bool swapped;            /* listening only: the meter's reports come where its module should speak */
+        bool understood;         /* listening only: a good frame came at this speed, whoever sent it */
+        uint64_t speed_since_ms;
         bool asked;              /* listening only: the real module's query has had no answer yet */
         uint64_t asked_ms;
         uint64_t publishing_since_ms, first_report_ms, last_data_ms;
@@ -231,8 +233,9 @@ void tuya_dialogue_update(struct tuya_session *s, uint64_t now_ms);
 /* Puts the next frame into out when it is our turn. */
 void tuya_dialogue_send(struct tuya_session *s, uint64_t now_ms, bool receiving, struct session_output *out);
 uint64_t tuya_dialogue_deadline(const struct tuya_session *s, uint64_t now_ms, bool receiving);
-/* The speed to begin with. */
+/* The speed to begin with, and the one after the present one. */
 uint32_t tuya_first_baud(const struct tuya_session *s);
+void tuya_next_baud(struct tuya_session *s);
 
 /* session.c, called through the table in tuyamcu.c */
 void tuya_set_state(struct tuya_session *s, enum meter_state state, const char *reason);

@@ -46,6 +46,12 @@ static bool is_host_port(const char *text) {
                strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
 }
 
+static bool is_port(const char *text) {
+        if (strncmp(text, TCP, strlen(TCP)) == 0)
+                return is_host_port(text + strlen(TCP));
+        return text[0] == '/' && text[1];
+}
+
 /* An adapter that is not plugged in has no real path, but its folder may have one. */
 static char *real_path(const char *path) {
         CLEANUP(free_textp) char *folder = NULL, *real_folder = NULL;
@@ -101,7 +107,7 @@ static int take_port(struct schema_walk *w, const yaml_node_t *node, unsigned wh
         struct seen_port *port = &loader->seen[loader->config->n_meters].ports[which];
         char shown[YAML_SHOW_MAX];
 
-        if (!(text[0] == '/' && text[1]) && !(strncmp(text, TCP, strlen(TCP)) == 0 && is_host_port(text + strlen(TCP))))
+        if (!is_port(text))
                 return schema_fail(w, node, "%s is not a port", yaml_show(node, shown));
         *ret = strdup(text);
         port->identity = port_identity(text);

@@ -1,5 +1,5 @@
-/* One line of a meter: where its bytes come from, and the frames that are cut from them. Each line has a framer of its
- * own, so that noise on the one does not hurt the other. */
+/* The lines of a meter: where bytes come from, and the frames that are cut from them. Each line has a framer of its own,
+ * so that noise on the one does not hurt the other. */
 #pragma once
 
 #include "config/config.h"
@@ -22,7 +22,7 @@ struct line {
         struct link *link;           /* owned; NULL: a recording brings its bytes, or there is no such line */
         struct replay *replay;       /* borrowed; NULL: a port brings them */
         struct framer framer;
-        unsigned silence_ms;         /* ends a part-frame; of a recording's bytes only the recording knows where it was */
+        unsigned silence_ms;         /* ends a part-frame; a recording tells itself where it was silent */
         uint64_t last_byte_ms;
         line_frame_fn frame;
         void *userdata;              /* of whom the line belongs to */

@@ -27,8 +27,8 @@ struct link_info {
         const char *usb;           /* "FTDI FT232R 0403:6001", "" when it is no USB port */
 };
 
-/* port and name (for log lines) are borrowed. listen_only: a tty is opened read-only, and the link has nothing that it
- * could write with. */
+/* port and name (for log lines) are borrowed. listen_only: a tty is opened read-only, and the link has nothing to write
+ * with. */
 int link_new(sd_event *event, const char *name, const char *port, bool listen_only,
              const struct link_callbacks *callbacks, void *userdata, struct link **ret);
 struct link *link_free(struct link *l);

@@ -1,4 +1,4 @@
-/* Bytes on their way into a port, and the only code that writes any into one. A link that only listens has no outbox. */
+/* Bytes on their way into a port, and the only code that writes any into one. A link that only listens has none. */
 #pragma once
 
 #include <stddef.h>
@@ -12,8 +12,8 @@ struct outbox {
         uint8_t bytes[OUTBOX_SIZE];
 };
 
-/* Takes all of it or nothing, and writes what the descriptor takes now. -EAGAIN: the line is congested; other negative
- * errno: nothing of what waits will ever be written. */
+/* Takes all of it or nothing, and writes what the descriptor takes now. -EAGAIN: the line is congested; another
+ * negative errno: nothing of what waits will ever be written. */
 int outbox_put(struct outbox *o, int fd, const uint8_t *data, size_t len);
 
 /* Goes on writing; what is left waits in len. */

@@ -1,6 +1,6 @@
 /* A recording in the place of a port: what was captured is heard once more, at its own times or faster. Each direction
- * arrives at a line of its own, through the callbacks of a link; what the file gives no direction is the meter's. Ends
- * for good with the file. */
+ * arrives at a line of its own, through the callbacks of a link; what has no direction in the file is the meter's.
+ * Ends for good with the file. */
 #pragma once
 
 #include "meters/line.h"

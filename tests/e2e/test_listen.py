@@ -79,7 +79,8 @@ def assert_only_read(trace, paths):
     opened = calls.pop("openat", []) + calls.pop("open", [])
     assert opened and all("O_RDONLY" in line for line in opened), opened
     # Numbers that stand for several things are told as "SNDCTL_TMR_START or TCSETS".
-    done = [set(re.search(r">, ([A-Z0-9_]+(?: or [A-Z0-9_]+)*)", line)[1].split(" or ")) for line in calls.pop("ioctl")]
+    done = [set(re.search(r">, ([A-Z0-9_]+(?: or [A-Z0-9_]+)*)", line)[1].split(" or "))
+            for line in calls.pop("ioctl")]
     assert done and all(names & HARMLESS for names in done), done
     assert calls == {}
 
@@ -144,7 +145,8 @@ def test_tuyamcu_on_two_lines(ear, between, start):
     wait_until(lambda: shows(gateway, simulated.expected()))
     wait_until(lambda: gateway.diagnostics()["latency"]["count"] > 0)
     frames = frames_of(gateway)
-    commands = {direction: {f["hex"][4:8] for f in frames if f["direction"] == direction} for direction in ("rx", "tx")}
+    commands = {direction: {f["hex"][4:8] for f in frames if f["direction"] == direction}
+                for direction in ("rx", "tx")}
     assert {"0000", "0001", "0002", "0003", "0008"} <= commands["tx"]
     assert all(command.startswith("00") for command in commands["tx"])
     assert "0307" in commands["rx"] and all(command.startswith("03") for command in commands["rx"])

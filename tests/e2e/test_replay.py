@@ -219,7 +219,7 @@ def test_what_is_no_recording(start, tmp_path):
 
 
 def test_a_large_file_keeps_nobody_waiting(replay):
-    """Lines without any bytes in them, a hundred thousand before the first frame, and then frames as fast as it goes."""
+    """A hundred thousand lines without any bytes in them before the first frame, then frames as fast as it goes."""
     lines = "Info:MAIN:Time 1, idle 100/s, free 80000\n" * 100000
     received = "Info:TuyaMCU:TUYAMCU received: %s\n" % WHOLE.hex(" ")
     gateway = replay(lines + received * 3000, "?speed=1000")

@@ -111,9 +111,27 @@ static void feed_pieces(struct passage *p, const uint8_t *data, size_t size) {
         }
 }
 
+/* What a host sends, or what arrives where it should. */
+static void find_requests(const uint8_t *data, size_t size) {
+        static struct framer f;
+        const uint8_t *frame;
+        size_t n;
+
+        framer_init(&f, vue_request_check);
+        while (size > 0) {
+                n = framer_push(&f, data, size);
+                data += n;
+                size -= n;
+                while ((n = framer_next(&f, &frame)) > 0)
+                        assert(n == VUE_REQUEST_SIZE && frame[0] == '$' && frame[2] == '\r');
+        }
+        assert(f.frames * VUE_REQUEST_SIZE + f.noise_bytes + framer_pending(&f) == f.total_bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static struct passage whole, bytes, pieces;
 
+        find_requests(data, size);
         begin(&whole, size);
         feed(&whole, data, size);
         finish(&whole, data);

@@ -231,6 +231,57 @@ static void test_listening(void **state) {
         assert_int_equal(bench_act(&b, ACTION_REJOIN), -EOPNOTSUPP);
 }
 
+/* The requests of the module's own host, on a line of their own: answers are told from what nobody asked for. */
+static void test_listening_to_requests(void **state) {
+        uint8_t payload[VUE_PAYLOAD_MAX];
+        size_t len;
+
+        (void) state;
+        bench_init(&b);
+        b.config.listen_only = true;
+        bench_start(&b);
+        vue_protocol.request(&b.session.base, b.now_ms, (const uint8_t *) "$r\r", 3);
+        bench_run(&b, 80);
+        len = bench_reading(&b, payload);
+        bench_frame(&b, 'r', payload, len);
+        bench_run(&b, 10);
+        bench_assert_state(&b, METER_ONLINE);
+        assert_int_equal(bench_counter(&b, VUE_REQUESTS + VUE_ASK_READ), 1);
+        assert_int_equal(bench_counter(&b, VUE_ANSWERS + VUE_ASK_READ), 1);
+        assert_int_equal(b.session.base.latency_last_ms, 80);
+        /* What no answer comes to is given up, by the clock or with the next request. */
+        vue_protocol.request(&b.session.base, b.now_ms, (const uint8_t *) "$f\r", 3);
+        vue_protocol.request(&b.session.base, b.now_ms, (const uint8_t *) "$r\r", 3);
+        assert_int_equal(bench_counter(&b, VUE_TIMEOUTS + VUE_ASK_FIRMWARE), 1);
+        bench_run(&b, 11000);
+        assert_int_equal(bench_counter(&b, VUE_TIMEOUTS + VUE_ASK_READ), 1);
+        /* What only resets the module is none of ours, and nothing to wait for. */
+        vue_protocol.request(&b.session.base, b.now_ms, (const uint8_t *) "$d\r", 3);
+        bench_frame(&b, 'j', (const uint8_t[]) { 1 }, 1);
+        assert_int_equal(bench_counter(&b, VUE_UNASKED), 1);
+        assert_int_equal(b.n_sent, 0);
+}
+
+/* A record dump has no number: where nobody is heard asking, an equal one a poll later is a reading of its own. */
+static void test_listening_to_equal_dumps(void **state) {
+        uint8_t payload[VUE_PAYLOAD_MAX];
+        size_t len;
+
+        (void) state;
+        bench_init(&b);
+        b.config.listen_only = true;
+        b.module.dump = true;
+        bench_start(&b);
+        len = bench_reading(&b, payload);
+        for (unsigned i = 0; i < 10; i++) {
+                bench_frame(&b, 'r', payload, len);
+                bench_run(&b, 30000);
+        }
+        assert_int_equal(bench_counter(&b, VUE_DUPLICATES), 0);
+        assert_int_equal(b.n_reports, 10);
+        bench_assert_state(&b, METER_ONLINE);
+}
+
 /* ---- what the owner asks ---- */
 
 static void test_owner_joins(void **state) {
@@ -290,6 +341,8 @@ int main(void) {
                 cmocka_unit_test(test_alignment_waits_for_the_clock),
                 cmocka_unit_test(test_alignment_with_a_drifting_clock),
                 cmocka_unit_test(test_listening),
+                cmocka_unit_test(test_listening_to_requests),
+                cmocka_unit_test(test_listening_to_equal_dumps),
                 cmocka_unit_test(test_owner_joins),
                 cmocka_unit_test(test_owner_reads),
         };
