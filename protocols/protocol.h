@@ -19,6 +19,7 @@
 #define SESSION_DETAIL_MAX  96   /* text of a detail with its end */
 #define WRITE_BYTES_MAX     DATAPOINT_BYTES_MAX  /* of a text or raw value that is written: what is shown whole */
 #define ACTION_REFUSAL_MAX  200  /* text of a refusal with its end */
+#define BLANK_WAIT_MAX      512
 
 /* What a meter is doing, as API, metrics and logs name it. */
 enum meter_state {
@@ -216,6 +217,11 @@ struct protocol {
         const struct text_log *(*console)(const struct session *s);
         /* True for a frame that holds a secret and must not be kept. */
         bool (*is_secret)(const uint8_t *frame, size_t len);
+        /* Overwrites what is secret in a frame, which stays a good one. Returns how many bytes changed. */
+        size_t (*blank_frame)(uint8_t *frame, size_t len);
+        /* The same for bytes outside any frame. Returns how many of them, from the first, are done: the rest, fewer than
+         * BLANK_WAIT_MAX, has to be shown again together with what comes behind it. is_all: nothing does. */
+        size_t (*blank_text)(uint8_t *bytes, size_t len, bool is_all, size_t *ret_changed);
         /* What a datapoint is; NULL: the profile says it. */
         void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
         /* The i-th detail; false past the last. */

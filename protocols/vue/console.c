@@ -5,130 +5,40 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocols/vue/secret.h"
+
 enum {
         GAP_MS = 1000,            /* what was begun before is a line of its own */
-        SECRET_BYTES = 8,         /* the shortest secret: an install code */
-        SEPARATORS_MAX = 3,       /* between two bytes of one key */
         FOREIGN_SHARE = 8,        /* one in so many characters may be damaged in what still counts as text */
 };
 
 static const char prompt[] = "SeIhd>";
 
-static bool is_hex(char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* Also the x of 0x. */
-static bool is_separator(char c) {
-        return c != '\0' && strchr(" :-,._x", c) != NULL;
-}
-
-static char lower(char c) {
-        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
-/* Where word, in lower case, begins in text; len when it is not there. */
-static size_t find(const char *text, size_t len, const char *word) {
-        size_t n = strlen(word);
-
-        for (size_t i = 0; i + n <= len; i++) {
-                size_t k = 0;
-
-                while (k < n && lower(text[i + k]) == word[k])
-                        k++;
-                if (k == n)
-                        return i;
-        }
-        return len;
-}
-
-/* ---- secrets ---- */
-
-static bool is_word(char c) {
-        return is_hex(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-}
-
-/* Length of the group of hex digits at i that can be bytes: a single digit only if it stands alone. */
-static size_t hex_group(const char *line, size_t len, size_t i) {
-        size_t n = 0;
-
-        while (i + n < len && is_hex(line[i + n]))
-                n++;
-        if (n == 1 && ((i > 0 && is_word(line[i - 1])) || (i + 1 < len && is_word(line[i + 1]))))
-                return 0;
-        return n;
-}
-
-/* End of the run of hex bytes that begins at from; *ret_bytes is how many it has. */
-static size_t hex_run(const char *line, size_t len, size_t from, size_t *ret_bytes) {
-        size_t end = from + 1, gap = 0, bytes = 0;
-
-        for (size_t i = from; i < len && gap <= SEPARATORS_MAX;) {
-                size_t n = hex_group(line, len, i);
-
-                if (n > 0) {
-                        bytes += (n + 1) / 2;
-                        i += n;
-                        end = i;
-                        gap = 0;
-                } else if (is_separator(line[i]) || (line[i] == '0' && i + 1 < len && line[i + 1] == 'x')) {
-                        gap += line[i] != '0' && line[i] != 'x';
-                        i++;
-                } else
-                        break;
-        }
-        *ret_bytes = bytes;
-        return end;
-}
-
-/* The bytes of a meter's reading: the one long run of hex that is no secret. */
-static void find_payload(const char *line, size_t len, size_t *ret_from, size_t *ret_to) {
-        static const char word[] = "payload[";
-        const char *end;
-
-        *ret_from = *ret_to = len;
-        if (find(line, len, "clus 0x0702") == len)
-                return;
-        *ret_from = find(line, len, word);
-        if (*ret_from == len)
-                return;
-        *ret_from += strlen(word);
-        end = memchr(line + *ret_from, ']', len - *ret_from);
-        *ret_to = end ? (size_t) (end - line) : len;
-}
-
 /* Replaces runs of hex that can be keys. True when there was one. */
 static bool hide_hex(char *line, size_t *len) {
         static const char mark[] = "(redacted)";
-        size_t from, to, out = 0;
+        size_t done = 0, out = 0, at, n;
+        struct vue_secrets secrets;
         bool any = false;
 
-        find_payload(line, *len, &from, &to);
-        for (size_t i = 0; i < *len;) {
-                size_t end = i + 1, bytes = 0;
-
-                if (i == from && to > from)
-                        end = to;
-                else if (is_hex(line[i]))
-                        end = hex_run(line, i < from ? from : *len, i, &bytes);
-                if (bytes >= SECRET_BYTES) {
-                        memcpy(line + out, mark, strlen(mark));
-                        out += strlen(mark);
-                        any = true;
-                } else {
-                        memmove(line + out, line + i, end - i);
-                        out += end - i;
-                }
-                i = end;
+        vue_secret_begin(&secrets, line, *len);
+        while (vue_secret_next(&secrets, &at, &n)) {
+                memmove(line + out, line + done, at - done);
+                out += at - done;
+                memcpy(line + out, mark, strlen(mark));
+                out += strlen(mark);
+                done = at + n;
+                any = true;
         }
-        *len = out;
+        memmove(line + out, line + done, *len - done);
+        *len = out + *len - done;
         return any;
 }
 
 static bool hide_secrets(char *line, size_t *len) {
         static const char whole[] = "(redacted: a line about keys)";
 
-        if (find(line, *len, "key") == *len && find(line, *len, "install") == *len)
+        if (!vue_secret_line(line, *len))
                 return hide_hex(line, len);
         memcpy(line, whole, strlen(whole));
         *len = strlen(whole);
@@ -171,7 +81,7 @@ static bool is_request(const char *line, size_t len) {
 static void look_at(struct vue_console *c) {
         static const char boot[] = "reset info";
 
-        if (find(c->line, c->len, boot) == 0)
+        if (vue_text_find(c->line, c->len, boot) == 0)
                 c->booted = true;
         if (is_request(c->line, c->len))
                 c->echoed = true;

@@ -1,6 +1,7 @@
 #include "protocols/vue/vue.h"
 
 #include "protocols/vue/attribute.h"
+#include "protocols/vue/secret.h"
 #include "protocols/vue/session.h"
 
 #define EACH_ASK(first, word) \
@@ -39,6 +40,7 @@ static const struct protocol_counter counters[VUE_COUNTER_COUNT + 1] = {
         [VUE_WITHHELD_UNIT] = { "unit_of_measure", false, true },
         [VUE_WITHHELD_MARKER] = { "energy_marker", false, true },
 };
+_Static_assert(VUE_BLANK_WAIT_MAX <= BLANK_WAIT_MAX, "text that waits");
 _Static_assert((int) VUE_COUNTER_COUNT <= SESSION_COUNTERS_MAX, "counters");
 
 /* Not every meter counts what it sends back. */
@@ -85,6 +87,8 @@ const struct protocol vue_protocol = {
         .text = vue_text,
         .console = console,
         .is_secret = is_secret,
+        .blank_frame = vue_blank_frame,
+        .blank_text = vue_blank_text,
         .detail = vue_detail,
         .attribute = vue_attribute_info,
         .act = vue_act,

@@ -1,0 +1,126 @@
+/* Secrets in what a module says are overwritten, and nothing else is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "protocols/vue/frame.h"
+#include "protocols/vue/secret.h"
+
+static size_t blank(const char *text, size_t len, bool is_all, char *out) {
+        size_t changed, done;
+
+        memcpy(out, text, len);
+        done = vue_blank_text((uint8_t *) out, len, is_all, &changed);
+        assert_true(done <= len);
+        for (size_t i = 0; i < len; i++)
+                changed -= out[i] != text[i];
+        assert_int_equal(changed, 0);
+        return done;
+}
+
+static void test_lines(void **state) {
+        static const struct { const char *text, *blanked; } cases[] = {
+                { "No such command\r\n", "No such command\r\n" },
+                { "NWK Key: 01 23\r\nnext\r", "xxx xxx: xx xx\r\nnext\r" },
+                { "install code: abc\r\n", "xxxxxxx xxxx: xxx\r\n" },
+                { "id 0123456789ABCDEF end\r\n", "id 0000000000000000 end\r\n" },
+                { "{0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF}\r", "{0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00}\r" },
+                { "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n", "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n" },
+                { "len 37, 67 = 67? 01 23 45 67 89 ab cd\r\n", "len 37, 67 = 67? 01 23 45 67 89 ab cd\r\n" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                size_t len = strlen(cases[i].text);
+                char out[256] = "";
+
+                assert_int_equal(blank(cases[i].text, len, false, out), len);
+                assert_string_equal(out, cases[i].blanked);
+        }
+}
+
+static void test_lines_wait_for_their_end(void **state) {
+        static const char text[] = "ok\r\nkey 0123456789";
+        char out[64] = "";
+
+        (void) state;
+        assert_int_equal(blank(text, sizeof text - 1, false, out), 4);
+        assert_string_equal(out, text);
+        assert_int_equal(blank(text, sizeof text - 1, true, out), sizeof text - 1);
+        assert_string_equal(out, "ok\r\nxxx xxxxxxxxxx");
+}
+
+/* A frame whose end is not where it says, was cut off, or lost its first bytes. */
+static void test_damaged_frames(void **state) {
+        static const struct { const char *text; size_t len; const char *blanked; } cases[] = {
+                { "$\1i\x08\1\2\3\4\5\6\7\x0e!ok\r", 16, "$\1i\x08\0\0\0\0\0\0\0\0\0ok\r" },
+                { "$\1i\x02\1\2\3\4\5\6\7\x0e!ok\r", 16, "$\1i\x02\0\0\0\0\0\0\0\0\0ok\r" },
+                { "$\1I\x08\1\2\3\4\5\6\7\x0e!ok\r", 16, "$\1I\x08\0\0\0\0\0\0\0\0\0ok\r" },
+                { "$\1r\x08\1\2\3\4\5\6\7\x0e!ok\r", 16, "$\1r\x08\1\2\3\4\5\6\7\x0e!ok\r" },
+                { "$\2i\x08\1\2\r\4\5\6\7\x0e\rok\r", 16, "$\2i\x08\0\0\0\0\0\0\0\0\0ok\r" },
+        };
+        char out[64];
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                assert_int_equal(blank(cases[i].text, cases[i].len, false, out), cases[i].len);
+                assert_memory_equal(out, cases[i].blanked, cases[i].len);
+                for (size_t n = 4; n < 13; n++) {
+                        assert_int_equal(blank(cases[i].text, n, false, out), i == 4 ? 2 : 0);
+                        assert_int_equal(blank(cases[i].text, n, true, out), n);
+                        assert_memory_equal(out, cases[i].blanked, n);
+                }
+        }
+}
+
+/* However long a line is, no key in it comes through, wherever it is cut. */
+static void test_endless_line(void **state) {
+        static const char key[] = "0123456789ABCDEFFEDCBA9876543210";
+
+        (void) state;
+        for (size_t at = VUE_BLANK_WAIT_MAX / 2 - 40; at < VUE_BLANK_WAIT_MAX + 8; at++) {
+                char text[2 * VUE_BLANK_WAIT_MAX], out[sizeof text];
+                size_t begin = 0, changed;
+
+                memset(text, '-', sizeof text);
+                memcpy(text + at, key, sizeof key - 1);
+                memcpy(out, text, sizeof text);
+                for (size_t n = 1; n <= sizeof text; n++) {
+                        begin += vue_blank_text((uint8_t *) out + begin, n - begin, n == sizeof text, &changed);
+                        assert_true(n - begin < VUE_BLANK_WAIT_MAX);
+                }
+                assert_int_equal(begin, sizeof text);
+                for (size_t i = 0; i < sizeof key - 1; i++)
+                        assert_int_equal(out[at + i], '0');
+        }
+}
+
+static void test_frames(void **state) {
+        uint8_t code[] = { '$', 1, 'i', 3, 1, 2, 3, '\r' }, mac[] = { '$', 1, 'm', 3, 1, 2, 3, '\r' };
+
+        (void) state;
+        assert_int_equal(vue_blank_frame(code, sizeof code), 3);
+        assert_memory_equal(code, "$\1i\3\0\0\0\r", sizeof code);
+        assert_int_equal(vue_frame_check(code, sizeof code), sizeof code);
+        assert_int_equal(vue_blank_frame(mac, sizeof mac), 0);
+        assert_int_equal(mac[4], 1);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_lines),
+                cmocka_unit_test(test_lines_wait_for_their_end),
+                cmocka_unit_test(test_damaged_frames),
+                cmocka_unit_test(test_endless_line),
+                cmocka_unit_test(test_frames),
+        };
+
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
