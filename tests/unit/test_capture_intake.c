@@ -1,0 +1,227 @@
+/* Bytes on their way into a recording: all of them, in their order, without what is secret. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "capture/capture_intake.h"
+
+#define MAX 65536
+
+static const uint8_t code[] = { 0x83, 0xfe, 0xd3, 0x40, 0x7a, 0x93, 0x97, 0x23 };
+static const uint8_t code_frame[] = { '$', 1, 'i', 8, 0x83, 0xfe, 0xd3, 0x40, 0x7a, 0x93, 0x97, 0x23, '\r' };
+static const uint8_t firmware_frame[] = { '$', 1, 'f', 1, 7, '\r' };
+
+static struct out {
+        size_t len[3], blanked, reads;
+        uint8_t bytes[3][MAX];
+        int64_t last_utc_ms;
+        bool mixed_up;
+} out;
+
+static struct capture_intake *intake;
+
+static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data, size_t len,
+                     size_t blanked) {
+        struct out *o = userdata;
+
+        assert_true(len > 0);
+        memcpy(o->bytes[direction] + o->len[direction], data, len);
+        o->len[direction] += len;
+        o->blanked += blanked;
+        o->reads++;
+        o->mixed_up |= utc_ms < o->last_utc_ms;
+        o->last_utc_ms = utc_ms;
+}
+
+static void begin(const char *protocol, bool show_secrets) {
+        const struct capture_intake_callbacks callbacks = { on_bytes, &out };
+
+        memset(&out, 0, sizeof out);
+        assert_int_equal(capture_intake_new(protocol_find(protocol), show_secrets, &callbacks, &intake), 0);
+}
+
+static void end(void) {
+        capture_intake_end(intake, CAPTURE_RX);
+        capture_intake_end(intake, CAPTURE_TX);
+        intake = capture_intake_free(intake);
+}
+
+static void put(enum capture_direction direction, uint64_t now_ms, const void *data, size_t len) {
+        capture_intake_put(intake, direction, now_ms, (int64_t) now_ms, data, len);
+}
+
+static bool contains(const void *needle, size_t len) {
+        return memmem(out.bytes[CAPTURE_RX], out.len[CAPTURE_RX], needle, len);
+}
+
+/* Nothing is held back, whatever the bytes look like. */
+static void test_no_secrets_no_waiting(void **state) {
+        (void) state;
+        for (unsigned i = 0; i < 2; i++) {
+                begin(i ? "vue" : "tuyamcu", i);
+                put(CAPTURE_RX, 1, code_frame, 5);
+                assert_int_equal(out.len[CAPTURE_RX], 5);
+                put(CAPTURE_TX, 2, "\x55\xaa", 2);
+                assert_int_equal(out.len[CAPTURE_TX], 2);
+                put(CAPTURE_RX, 3, code_frame + 5, sizeof code_frame - 5);
+                assert_memory_equal(out.bytes[CAPTURE_RX], code_frame, sizeof code_frame);
+                assert_int_equal(out.reads, 3);
+                assert_int_equal(out.blanked, 0);
+                end();
+        }
+}
+
+/* Cut anywhere, byte by byte, with a part that never comes, and when the recording ends in the middle. */
+static void test_code_in_pieces(void **state) {
+        (void) state;
+        for (size_t cut = 0; cut <= sizeof code_frame; cut++) {
+                begin("vue", false);
+                put(CAPTURE_RX, 1, code_frame, cut);
+                put(CAPTURE_RX, 2, code_frame + cut, sizeof code_frame - cut);
+                assert_int_equal(out.len[CAPTURE_RX], sizeof code_frame);
+                assert_int_equal(out.blanked, sizeof code);
+                assert_memory_equal(out.bytes[CAPTURE_RX], "$\1i\x08\0\0\0\0\0\0\0\0\r", sizeof code_frame);
+                assert_int_equal(capture_intake_counts(intake, CAPTURE_RX).frames, 1);
+                end();
+                for (unsigned how = 0; how < 2; how++) {
+                        begin("vue", false);
+                        put(CAPTURE_RX, 1, code_frame, cut);
+                        if (how)
+                                capture_intake_tick(intake, 5000);
+                        else
+                                capture_intake_end(intake, CAPTURE_RX);
+                        assert_int_equal(out.len[CAPTURE_RX], cut);
+                        assert_memory_equal(out.bytes[CAPTURE_RX], "$\1i\x08\0\0\0\0\0\0\0\0\r", cut);
+                        end();
+                }
+        }
+}
+
+/* The other direction waits, so that lines stand in the order of time; not for longer than silence takes. */
+static void test_directions_keep_their_order(void **state) {
+        (void) state;
+        begin("vue", false);
+        put(CAPTURE_RX, 1000, code_frame, 6);
+        put(CAPTURE_TX, 1010, "$r\r", 3);
+        assert_int_equal(out.reads, 0);
+        put(CAPTURE_RX, 1020, code_frame + 6, sizeof code_frame - 6);
+        assert_int_equal(out.reads, 3);
+        put(CAPTURE_RX, 1030, firmware_frame, 3);
+        put(CAPTURE_TX, 1040, "$r\r", 3);
+        capture_intake_tick(intake, 1200);
+        assert_int_equal(out.reads, 3);
+        capture_intake_tick(intake, 2100);
+        assert_int_equal(out.reads, 5);
+        assert_false(out.mixed_up);
+        end();
+}
+
+/* One direction says more than can be held while the other is in the middle of something. */
+static void test_bounded(void **state) {
+        uint8_t text[100];
+
+        (void) state;
+        memset(text, 'a', sizeof text);
+        text[sizeof text - 1] = '\r';
+        begin("vue", false);
+        put(CAPTURE_RX, 1, code_frame, 6);
+        for (unsigned i = 0; i < 500; i++)
+                put(CAPTURE_TX, 2 + i / 10, text, sizeof text);
+        assert_true(out.len[CAPTURE_TX] >= 500 * sizeof text - CAPTURE_HELD_MAX);
+        put(CAPTURE_RX, 100, code_frame + 6, sizeof code_frame - 6);
+        assert_int_equal(out.len[CAPTURE_TX], 500 * sizeof text);
+        assert_int_equal(out.len[CAPTURE_RX], sizeof code_frame);
+        assert_false(contains(code, sizeof code));
+        end();
+        /* A frame that never ends and a line without an end, byte by byte. */
+        begin("vue", false);
+        for (unsigned i = 0; i < 20000; i++)
+                put(CAPTURE_RX, 1 + i / 10, i % 7 ? "a" : "$", 1);
+        assert_true(out.len[CAPTURE_RX] >= 20000 - CAPTURE_HELD_MAX);
+        end();
+        assert_int_equal(out.len[CAPTURE_RX], 20000);
+}
+
+static uint64_t random_state;
+
+static unsigned pick(unsigned n) {
+        random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return (unsigned) (random_state >> 33) % n;
+}
+
+static size_t make_stream(uint8_t *data, unsigned *ret_codes) {
+        size_t len = 0;
+
+        *ret_codes = 0;
+        for (unsigned i = 0; i < 60; i++) {
+                unsigned what = pick(5);
+
+                if (what == 0) {
+                        memcpy(data + len, code_frame, sizeof code_frame);
+                        len += sizeof code_frame;
+                        ++*ret_codes;
+                } else if (what == 1) {
+                        memcpy(data + len, firmware_frame, sizeof firmware_frame);
+                        len += sizeof firmware_frame;
+                } else if (what == 2)
+                        len += (size_t) sprintf((char *) data + len, "install code 83FED3407A939723\r\n");
+                else if (what == 3)
+                        len += (size_t) sprintf((char *) data + len, "sMRB len %u\r\n", pick(100));
+                else
+                        for (unsigned n = pick(40); n > 0; n--)
+                                data[len++] = (uint8_t) ('g' + pick(10));
+        }
+        return len;
+}
+
+/* However it is cut: as many bytes as came, no code, and every other byte as it was. */
+static void test_random_pieces(void **state) {
+        const char *seed = getenv("METERGATE_SEED"), *runs = getenv("METERGATE_ROUNDS");
+        unsigned n_runs = runs ? (unsigned) atoi(runs) : 2000;
+        static uint8_t data[MAX];
+
+        (void) state;
+        random_state = seed ? strtoull(seed, NULL, 10) : 20261121;
+        print_message("# METERGATE_SEED=%llu\n", (unsigned long long) random_state);
+        for (unsigned run = 0; run < n_runs; run++) {
+                unsigned codes;
+                size_t len = make_stream(data, &codes), at = 0, changed = 0;
+
+                begin("vue", false);
+                while (at < len) {
+                        size_t n = 1 + pick(run % 3 ? 20 : 1500);
+
+                        n = n < len - at ? n : len - at;
+                        put(CAPTURE_RX, 1 + at, data + at, n);
+                        at += n;
+                }
+                end();
+                assert_int_equal(out.len[CAPTURE_RX], len);
+                assert_false(contains(code, sizeof code));
+                assert_false(contains("83FED3", 6));
+                for (size_t i = 0; i < len; i++)
+                        changed += out.bytes[CAPTURE_RX][i] != data[i];
+                assert_int_equal(out.blanked, changed);
+                assert_false(out.mixed_up);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_no_secrets_no_waiting),
+                cmocka_unit_test(test_code_in_pieces),
+                cmocka_unit_test(test_directions_keep_their_order),
+                cmocka_unit_test(test_bounded),
+                cmocka_unit_test(test_random_pieces),
+        };
+
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
