@@ -140,6 +140,9 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 struct config *config_free(struct config *c);
 static inline void config_freep(struct config **c) { config_free(*c); }
 
+/* True for the full path of a device and for tcp://HOST:PORT. */
+bool config_is_port(const char *text);
+
 /* True when a running meter need not be restarted to follow the new configuration. */
 bool meter_config_equal(const struct meter_config *a, const struct meter_config *b);
 

@@ -46,7 +46,7 @@ static bool is_host_port(const char *text) {
                strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == len;
 }
 
-static bool is_port(const char *text) {
+bool config_is_port(const char *text) {
         if (strncmp(text, TCP, strlen(TCP)) == 0)
                 return is_host_port(text + strlen(TCP));
         return text[0] == '/' && text[1];
@@ -107,7 +107,7 @@ static int take_port(struct schema_walk *w, const yaml_node_t *node, unsigned wh
         struct seen_port *port = &loader->seen[loader->config->n_meters].ports[which];
         char shown[YAML_SHOW_MAX];
 
-        if (!is_port(text))
+        if (!config_is_port(text))
                 return schema_fail(w, node, "%s is not a port", yaml_show(node, shown));
         *ret = strdup(text);
         port->identity = port_identity(text);

@@ -22,6 +22,7 @@ enum {
         RESOLVE_POLL_MS = 50,
         CONNECT_TIMEOUT_MS = 10000,
         GATHER_US = 40000,           /* at 9600 baud every byte is a wake-up: let them gather */
+        RECORDING_GATHER_US = 5000,  /* five bytes of those: what stands in one line of a recording has one time */
         PRIORITY = -100,             /* meters before HTTP */
 };
 
@@ -30,6 +31,7 @@ enum stage { STAGE_CLOSED, STAGE_RESOLVING, STAGE_CONNECTING, STAGE_OPEN };
 struct link {
         sd_event *event;             /* borrowed */
         const char *name, *port_text;
+        bool is_recording;
         struct link_callbacks callbacks;
         void *userdata;
 
@@ -105,7 +107,7 @@ static void go_down(struct link *l, int error, const char *reason) {
                 l->outbox->len = 0;
         l->stage = STAGE_CLOSED;
         snprintf(l->error, sizeof l->error, "%s", reason);
-        if (was_open || error != l->last_error)
+        if ((was_open || error != l->last_error) && !l->is_recording)
                 log_warning("meter %s: %s: %s; it is tried again and again", l->name, l->port_text, reason);
         l->last_error = error;
         watch_directory(l);
@@ -172,7 +174,7 @@ static void come_up(struct link *l) {
                 return;
         }
         (void) sd_event_source_set_priority(l->io, PRIORITY);
-        (void) sd_event_source_set_ratelimit(l->io, GATHER_US, 1);
+        (void) sd_event_source_set_ratelimit(l->io, l->is_recording ? RECORDING_GATHER_US : GATHER_US, 1);
         l->watch = sd_event_source_disable_unref(l->watch);
         (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
         l->stage = STAGE_OPEN;
@@ -180,7 +182,8 @@ static void come_up(struct link *l) {
         l->opens++;
         l->error[0] = '\0';
         l->last_error = 0;
-        log_info("meter %s: %s opened%s%s", l->name, l->port_text, l->port.usb[0] ? ", " : "", l->port.usb);
+        if (!l->is_recording)
+                log_info("meter %s: %s opened%s%s", l->name, l->port_text, l->port.usb[0] ? ", " : "", l->port.usb);
         l->callbacks.opened(l->userdata);
 }
 
@@ -329,6 +332,10 @@ struct link *link_free(struct link *l) {
 int link_start(struct link *l, uint32_t baud) {
         l->baud = baud;
         return arm_timer(l, 0);
+}
+
+void link_set_recording(struct link *l) {
+        l->is_recording = true;
 }
 
 void link_rename(struct link *l, const char *name, const char *port) {

@@ -37,6 +37,10 @@ static inline void link_freep(struct link **l) { link_free(*l); }
 /* Starts opening; from then on the link keeps itself open. Callbacks come from the loop only. */
 int link_start(struct link *l, uint32_t baud);
 
+/* For a recorder, before link_start: bytes come as they arrive, not gathered, and nothing is logged, for callbacks and
+ * link_info tell all there is. */
+void link_set_recording(struct link *l);
+
 /* Points the borrowed texts at their equals in a reloaded configuration. */
 void link_rename(struct link *l, const char *name, const char *port);
 
