@@ -20,6 +20,7 @@ static const struct command commands[] = {
         { "demo", "run the gateway on simulated meters", demo_main },
         { "check-config", "validate a configuration and say what would run", check_config_main },
         { "simulate", "play a meter on a pty", simulate_main },
+        { "capture", "record what goes over a meter's wires", capture_main },
         { "decode", "turn captured bytes into NDJSON", decode_main },
         { "history", "look into, check, write out and fill in a history", history_main },
         { "import-openbeken", "turn an OpenBeken script into a device profile", import_openbeken_main },

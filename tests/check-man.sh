@@ -1,5 +1,6 @@
 #!/bin/sh
-# The keys in metergate.yaml(5) are those of the program's own table. `make update-man` writes them there.
+# The keys in metergate.yaml(5) are those of the program's own table. `make update-man` writes them there. The commands in
+# metergate(1) are those of the program's help.
 set -eu
 
 top=${top_srcdir:-$(dirname -- "$0")/..}
@@ -58,4 +59,11 @@ if command -v groff >/dev/null 2>&1; then
 else
         echo "ok 3 - man pages # SKIP groff is not installed"
 fi
-echo "1..3"
+./metergate --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p' >"$work/commands"
+while read -r name; do
+        grep -q "^\.B metergate $(printf %s "$name" | sed 's/-/\\\\-/g')" "$top/docs/metergate.1" || echo "$name"
+done <"$work/commands" >"$work/missing"
+[ -s "$work/commands" ] && [ ! -s "$work/missing" ] || printf 'not '
+echo "ok 4 - metergate.1 has every command ($(wc -l <"$work/commands"))"
+sed 's/^/# missing: /' "$work/missing"
+echo "1..4"

@@ -24,6 +24,13 @@ void progress_show(struct progress *p, uint64_t done, uint64_t total) {
         fprintf(stderr, "\r%s [%.*s%*s] %3d %%", p->what, filled, bar, BAR_WIDTH - filled, "", percent);
 }
 
+void progress_say(struct progress *p, const char *text) {
+        if (!p->on)
+                return;
+        p->shown = 0;
+        fprintf(stderr, "\r%s %s\033[K", p->what, text);
+}
+
 void progress_end(struct progress *p) {
         if (p->shown >= 0)
                 fprintf(stderr, "\r\033[K");

@@ -2,6 +2,7 @@
  * 0 done, 1 failed, 2 wrong usage or configuration. */
 #pragma once
 
+int capture_main(int argc, char **argv);
 int check_config_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
