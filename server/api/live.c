@@ -27,6 +27,9 @@ struct live {
         void *userdata;
         sd_event_source *timer;     /* runs while there are streams */
         unsigned n_streams;
+        sd_event_source *follow_timer;  /* runs while there are followers */
+        unsigned n_followers;
+        uint64_t followed_version;      /* of the fleet, when it was last looked at */
 
         uint64_t first, end;        /* numbers of the rows at hand */
         uint64_t news;              /* counts rows */
@@ -243,8 +246,41 @@ void live_leave(struct live *l, const void *stream) {
         (void) sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
 }
 
+static void arm_follow(struct live *l) {
+        (void) sd_event_source_set_time_relative(l->follow_timer, LIVE_FOLLOW_MS * UINT64_C(1000));
+        (void) sd_event_source_set_enabled(l->follow_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_follow_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct live *l = userdata;
+        uint64_t version = fleet_version(l->app->fleet);
+
+        (void) source, (void) usec;
+        if (version != l->followed_version)
+                l->wake(l->userdata);
+        l->followed_version = version;
+        arm_follow(l);
+        return 0;
+}
+
+void live_follow(struct live *l) {
+        if (l->n_followers++ == 0)
+                arm_follow(l);
+}
+
+void live_unfollow(struct live *l) {
+        if (--l->n_followers == 0)
+                (void) sd_event_source_set_enabled(l->follow_timer, SD_EVENT_OFF);
+}
+
 static inline void live_freep(struct live **l) {
         live_free(*l);
+}
+
+static int add_timer(sd_event *event, sd_event_time_handler_t callback, struct live *l, sd_event_source **ret) {
+        int r = sd_event_add_time_relative(event, ret, CLOCK_BOOTTIME, 0, 0, callback, l);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
 int live_new(sd_event *event, const struct app *app, void (*wake)(void *userdata), void *userdata, struct live **ret) {
@@ -259,10 +295,9 @@ int live_new(sd_event *event, const struct app *app, void (*wake)(void *userdata
         l->nothing_after = UINT64_MAX;
         for (unsigned i = 0; i < LIVE_ROWS; i++)
                 buffer_init(&l->rows[i].text, TEXT_MAX);
-        r = sd_event_add_time_relative(event, &l->timer, CLOCK_BOOTTIME, 0, 0, on_tick, l);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
+        r = add_timer(event, on_tick, l, &l->timer);
+        if (r >= 0)
+                r = add_timer(event, on_follow_tick, l, &l->follow_timer);
         if (r < 0)
                 return r;
         history_on_row(app->history, on_row, l);
@@ -278,6 +313,7 @@ struct live *live_free(struct live *l) {
         for (unsigned i = 0; i < LIVE_ROWS; i++)
                 buffer_free(&l->rows[i].text);
         sd_event_source_disable_unref(l->timer);
+        sd_event_source_disable_unref(l->follow_timer);
         free(l);
         return NULL;
 }

@@ -10,6 +10,7 @@
 
 #define LIVE_ROWS    64    /* kept at hand: 20 s of three meters that report each second */
 #define LIVE_TICK_MS 1000  /* between looks at what changes with time alone */
+#define LIVE_FOLLOW_MS 100 /* between looks for frames */
 
 /* wake: there may be news for the streams. app is borrowed; its history must outlive this. */
 int live_new(sd_event *event, const struct app *app, void (*wake)(void *userdata), void *userdata, struct live **ret);
@@ -18,6 +19,11 @@ struct live *live_free(struct live *l);
 /* Nothing is done while there is no stream. */
 void live_join(struct live *l);
 void live_leave(struct live *l, const void *stream);
+
+/* The same for those who follow what goes over a meter's wire, which happens oftener: they are woken LIVE_FOLLOW_MS after
+ * it at the latest. Beside live_join and live_leave. */
+void live_follow(struct live *l);
+void live_unfollow(struct live *l);
 
 /* The state of a meter, or the set of meters, has changed. */
 void live_meters_changed(struct live *l);

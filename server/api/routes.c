@@ -182,7 +182,9 @@ const struct route api_routes[] = {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/frames", .handler = api_frames, .arguments = meter,
                 .parameters = api_frames_parameters,
                 .name = "listFrames", .tag = "Diagnostics", .summary = "The last raw frames, both directions",
-                .description = "Oldest first.",
+                .description = "Oldest first. With follow=true the answer goes on with each frame as it comes; a client that "
+                               "reads too slowly is told how many it has lost: {\"lost\":N} in NDJSON, which is also sent "
+                               "with 0 after 15 s without a frame, or a comment line in a capture.",
                 .answers = ANSWERS({ 200, "application/x-ndjson", NULL, "A frame in each line." },
                                    { 200, "text/plain; charset=utf-8", NULL, "A capture file." }, NO_METER),
         },

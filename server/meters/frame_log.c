@@ -31,6 +31,7 @@ static void drop_oldest(struct frame_log *l) {
 
         l->head = (l->head + size) % FRAME_LOG_SIZE;
         l->used -= size;
+        l->dropped += size;
 }
 
 void frame_log_put(struct frame_log *l, uint64_t at_ms, bool tx, const uint8_t *data, size_t len) {
@@ -63,5 +64,24 @@ bool frame_log_next(const struct frame_log *l, uint32_t *cursor, struct frame_lo
         ring_read(l, at + ENTRY_HEADER_SIZE, ret->data, ret->len);
         ret->tx = direction != 0;
         *cursor += ENTRY_HEADER_SIZE + ret->len;
+        return true;
+}
+
+struct frame_log_place frame_log_begin(const struct frame_log *l) {
+        uint64_t oldest = l->total + 1;
+
+        if (l->used > 0)
+                ring_read(l, l->head + 8, &oldest, sizeof oldest);
+        return (struct frame_log_place) { .at = l->dropped, .number = oldest - 1 };
+}
+
+bool frame_log_follow(const struct frame_log *l, struct frame_log_place *place, struct frame_log_entry *ret,
+                      uint64_t *ret_lost) {
+        uint32_t cursor = place->at > l->dropped ? (uint32_t) (place->at - l->dropped) : 0;
+
+        if (!frame_log_next(l, &cursor, ret))
+                return false;
+        *ret_lost = ret->number - place->number - 1;
+        *place = (struct frame_log_place) { .at = l->dropped + cursor, .number = ret->number };
         return true;
 }

@@ -13,6 +13,7 @@ struct frame_log {
         uint64_t total;           /* frames ever logged */
         uint64_t omitted;         /* frames that hold a secret and were not logged */
         uint32_t head, used;      /* byte ring of entries */
+        uint64_t dropped;         /* bytes of entries that made room; with head's place the place of an entry never changes */
         uint8_t ring[FRAME_LOG_SIZE];
 };
 
@@ -24,8 +25,22 @@ struct frame_log_entry {
         uint8_t data[FRAME_LOG_ENTRY_MAX];
 };
 
+/* Where a reader has come to. */
+struct frame_log_place {
+        uint64_t at;              /* bytes of entries before it */
+        uint64_t number;          /* of the last frame read */
+};
+
 /* Longer frames than an entry holds are cut. Oldest entries make room. */
 void frame_log_put(struct frame_log *l, uint64_t at_ms, bool tx, const uint8_t *data, size_t len);
 
 /* Oldest first: *cursor starts at 0 and is moved on. False past the newest. */
 bool frame_log_next(const struct frame_log *l, uint32_t *cursor, struct frame_log_entry *ret);
+
+/* Before the oldest frame that is there. */
+struct frame_log_place frame_log_begin(const struct frame_log *l);
+
+/* The frame behind a place, which is moved on; *ret_lost is how many were dropped before they could be read. False when
+ * there is none yet; nothing is written then. */
+bool frame_log_follow(const struct frame_log *l, struct frame_log_place *place, struct frame_log_entry *ret,
+                      uint64_t *ret_lost);

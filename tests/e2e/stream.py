@@ -15,7 +15,8 @@ Event = collections.namedtuple("Event", "kind id data")
 class Stream:
     """One connection. last_id is what a browser would come back with."""
 
-    def __init__(self, port, query="", last_id=None, receive_buffer=None, headers=(), tls=None):
+    def __init__(self, port, query="", last_id=None, receive_buffer=None, headers=(), tls=None,
+                 path="/api/v1/stream"):
         self.last_id, self.events, self.comments, self.retry = last_id, [], 0, None
         self.ended = False
         self._raw = self._text = b""
@@ -27,7 +28,7 @@ class Stream:
         self.socket.connect(("127.0.0.1", port))
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
-        lines = ["GET /api/v1/stream%s HTTP/1.1" % query, "Host: localhost", "Accept: text/event-stream", *headers]
+        lines = ["GET %s%s HTTP/1.1" % (path, query), "Host: localhost", "Accept: text/event-stream", *headers]
         if last_id is not None:
             lines.append("Last-Event-ID: %s" % last_id)
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

@@ -227,6 +227,45 @@ static void test_frame_log_keeps_the_newest(void **state) {
         assert_int_equal(log.total, 5001);
 }
 
+/* Readers of any pace see every frame, or are told how many they missed. */
+static void test_frame_log_is_followed(void **state) {
+        static struct frame_log log;
+        static struct frame_log_entry e;
+        struct frame_log_place places[4];
+        uint64_t seen[4] = { 0 }, lost_in_all[4] = { 0 }, lost = 77;
+        uint8_t data[300] = { 0 };
+
+        (void) state;
+        for (unsigned r = 0; r < 4; r++)
+                places[r] = frame_log_begin(&log);
+        assert_false(frame_log_follow(&log, &places[0], &e, &lost));
+        assert_int_equal(lost, 77);
+        for (unsigned i = 1; i <= 20000; i++) {
+                frame_log_put(&log, i, false, data, i * 7919 % sizeof data);
+                for (unsigned r = 0; r < 4; r++) {
+                        /* The first after each frame, the last so seldom that it misses most of them. */
+                        static const unsigned paces[] = { 1, 40, 997, 5000 };
+
+                        while (i % paces[r] == 0 && frame_log_follow(&log, &places[r], &e, &lost)) {
+                                seen[r]++;
+                                lost_in_all[r] += lost;
+                                assert_int_equal(e.number, seen[r] + lost_in_all[r]);
+                                assert_int_equal(e.at_ms, e.number);
+                                assert_int_equal(e.len, e.number * 7919 % sizeof data);
+                        }
+                        if (i % paces[r] == 0)
+                                assert_int_equal(e.number, i);
+                }
+        }
+        assert_int_equal(lost_in_all[0] + lost_in_all[1], 0);
+        assert_true(lost_in_all[2] > 0 && lost_in_all[3] > 19000);
+        /* Who comes later has missed nothing. */
+        places[0] = frame_log_begin(&log);
+        assert_true(frame_log_follow(&log, &places[0], &e, &lost));
+        assert_int_equal(lost, 0);
+        assert_true(e.number > 19000);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_derived_values),
@@ -238,6 +277,7 @@ int main(void) {
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_unknown_meter_has_no_series),
                 cmocka_unit_test(test_frame_log_keeps_the_newest),
+                cmocka_unit_test(test_frame_log_is_followed),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

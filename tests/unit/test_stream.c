@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/live.h"
 #include "api/stream_filter.h"
@@ -376,6 +377,55 @@ static void test_what_is_wrong_is_named(void **state) {
 }
 
 /* A key that may turn out to exist is none that is wrong. */
+/* ---- frames ---- */
+
+static void test_frames_are_followed(void **state) {
+        struct fixture *f = *state;
+        struct meter_config changed[N_METERS];
+        struct config config = f->config;
+        struct ear e = { 0 };
+        struct buffer piece;
+        uint64_t deadline_ms = clock_now_ms() + 5000;
+
+        ask(f, (struct asked) { .method = "GET", .target = "/api/v1/meters/main/frames?follow=true&format=capture" },
+            &e.reply);
+        assert_int_equal(e.reply.status, 200);
+        assert_true(e.reply.is_stream);
+        assert_string_equal(e.reply.cache_control, "no-store");
+        buffer_init(&e.heard, 1 << 20);
+        assert_heard(&e, "# kind: frames\n\n");
+        assert_int_equal(count(e.heard.data, " rx 55 AA 03 "), 2);
+        assert_string_equal(hear(&e), "");
+        n_woken = 0;
+        assert_int_equal(write(f->master[MAIN], "\x55\xaa\x03\x00\x00\x01\x01\x04", 8), 8);
+        while (hear(&e)[0] == '\0')
+                bench_turn(f, deadline_ms);
+        assert_non_null(strstr(e.heard.data, " rx 55 AA 03 00 00 01 01 04\n"));
+        while (n_woken == 0)
+                bench_turn(f, deadline_ms);
+        /* Another meter of the same name is not the one that was asked for. */
+        memcpy(changed, f->meters, sizeof changed);
+        changed[MAIN].poll_ms++;
+        config.meters = changed;
+        assert_int_equal(fleet_apply(f->fleet, &config), 0);
+        buffer_init(&piece, HTTP_STREAM_PIECE_MAX);
+        assert_int_equal(e.reply.produce(e.reply.state, &piece), 0);
+        buffer_free(&piece);
+        close_stream(&e);
+        assert_int_equal(fleet_apply(f->fleet, &f->config), 0);
+}
+
+static void test_nothing_to_follow_with(void **state) {
+        struct fixture *f = *state;
+        struct reply reply;
+
+        f->app.live = NULL;
+        get(f, "/api/v1/meters/main/frames?follow=true", &reply);
+        assert_int_equal(reply.status, 503);
+        reply_free(&reply);
+        f->app.live = live;
+}
+
 static void test_meter_without_a_profile(void **state) {
         struct ear e;
 
@@ -398,6 +448,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_delta_alone, setup, teardown),
                 cmocka_unit_test(test_filter_is_bounded),
                 cmocka_unit_test_setup_teardown(test_what_is_wrong_is_named, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_frames_are_followed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_nothing_to_follow_with, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_meter_without_a_profile, setup, teardown),
         };
 
