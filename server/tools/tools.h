@@ -6,6 +6,7 @@ int capture_main(int argc, char **argv);
 int check_config_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int discover_main(int argc, char **argv);
 int history_main(int argc, char **argv);
 int import_openbeken_main(int argc, char **argv);
 int profiles_main(int argc, char **argv);

@@ -1,0 +1,202 @@
+/* What hangs on circuits: apparent power is V * I, reactive power its other side, the power factor P / (V * I), the
+ * total a sum of powers. */
+#include "workbench/bench.h"
+
+#include <math.h>
+
+#define FIT_MAX     0.06   /* mean relative error of what follows from others */
+#define MOMENTS_MIN 4      /* at which it must follow */
+
+/* Mean error of |x| * 10^exponent against what it should be. */
+struct fit {
+        int exponent;
+        unsigned n;                /* moments */
+        double error;              /* relative; HUGE_VAL: no fit */
+        double variety;            /* mean distance of what it should be from its median, relative */
+};
+
+/* What is expected at a moment, in units of the circuit's power as raw numbers; NAN: nothing. */
+typedef double (*expectation_fn)(const struct bench *b, const struct circuit *c, unsigned t);
+
+static double apparent_at(const struct bench *b, const struct circuit *c, unsigned t) {
+        const struct column *v = &b->columns[c->voltage];
+
+        return exp(v->log_x[t] + b->columns[c->current].log_x[t]) * pow(10, v->voltage_exponent - c->ratio);
+}
+
+static double factor_at(const struct bench *b, const struct circuit *c, unsigned t) {
+        const struct column *i = &b->columns[c->current], *p = &b->columns[c->power];
+
+        if (fabs(i->x[t]) < 4 * i->step || fabs(p->x[t]) < 4 * p->step)
+                return NAN;
+        return fabs(p->x[t]) / apparent_at(b, c, t);
+}
+
+static double reactive_at(const struct bench *b, const struct circuit *c, unsigned t) {
+        double factor = factor_at(b, c, t);
+
+        /* Near 1 the difference of two large numbers tells nothing. */
+        return factor < 0.97 ? apparent_at(b, c, t) * sqrt(1 - factor * factor) : NAN;
+}
+
+static double apparent_expected(const struct bench *b, const struct circuit *c, unsigned t) {
+        return isnan(factor_at(b, c, t)) ? NAN : apparent_at(b, c, t);
+}
+
+static double total_at(const struct bench *b, const struct circuit *c, unsigned t) {
+        double sum = 0;
+
+        (void) c;
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                sum += b->columns[b->circuits[i].power].x[t];
+        return sum == 0 ? NAN : fabs(sum);
+}
+
+static double scatter_of(const double *values, unsigned n, double middle) {
+        double sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += fabs(values[i] - middle) / n;
+        return sum;
+}
+
+static struct fit fit_column(const struct bench *b, const struct circuit *c, const struct column *x,
+                             expectation_fn expected) {
+        double logs[MOMENTS_MAX], wanted[MOMENTS_MAX], middle, off;
+        struct fit f = { .error = HUGE_VAL };
+
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                double e = log(expected(b, c, t));
+
+                if (isnan(e) || isinf(e) || isnan(x->log_x[t]) || fabs(x->x[t]) < 2 * x->step)
+                        continue;
+                logs[f.n] = e - x->log_x[t];
+                wanted[f.n++] = e;
+        }
+        if (f.n < MOMENTS_MIN)
+                return f;
+        f.variety = scatter_of(wanted, f.n, median_of(wanted, f.n));
+        middle = median_of(logs, f.n);
+        f.exponent = (int) lround(middle / M_LN10);
+        off = f.exponent * M_LN10;
+        f.error = scatter_of(logs, f.n, off);
+        /* Steps between two reports fall apart; what holds most of the time decides. */
+        f.error = fmin(f.error, 3 * fabs(middle - off) + 0.5 * f.error);
+        return f;
+}
+
+static bool is_free(const struct bench *b, unsigned column) {
+        const struct column *c = &b->columns[column];
+
+        return !b->used[column] && !c->is_flag && c->changes > 0 && c->distinct > 2;
+}
+
+/* The best of the free columns for an expectation; -1: none fits. */
+static int find_fit(const struct bench *b, const struct circuit *c, expectation_fn expected, struct fit *ret) {
+        int best = -1;
+
+        *ret = (struct fit) { .error = FIT_MAX };
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                struct fit f;
+
+                if (!is_free(b, k))
+                        continue;
+                f = fit_column(b, c, &b->columns[k], expected);
+                /* What hardly varies is met by chance. */
+                if (f.error >= ret->error || f.error > 0.5 * f.variety)
+                        continue;
+                *ret = f;
+                best = (int) k;
+        }
+        return best;
+}
+
+static double power_over(const struct bench *b, const struct circuit *c, unsigned column) {
+        double parts[MOMENTS_MAX];
+        unsigned n = 0;
+
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                double part = b->columns[column].log_x[t] - b->columns[c->power].log_x[t];
+
+                if (!isnan(part) && !isnan(factor_at(b, c, t)))
+                        parts[n++] = exp(part);
+        }
+        return n < MOMENTS_MIN ? NAN : median_of(parts, n);
+}
+
+/* V * I fits the current even better than the active power does, so that it can have been taken for it. Then another
+ * column is somewhat below it, by a share that changes with the load. */
+static void settle_apparent(struct bench *b, struct circuit *c) {
+        struct fit own = fit_column(b, c, &b->columns[c->power], apparent_expected);
+        int best = -1;
+        double best_part = 0.5;
+
+        if (own.error > 0.02 || own.exponent != 0)
+                return;
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                double part = is_free(b, k) ? power_over(b, c, k) : NAN;
+
+                part *= pow(10, -floor(log10(part / 1.02)) - 1);
+                if (part > best_part && part < 0.985) {
+                        best_part = part;
+                        best = (int) k;
+                }
+        }
+        if (best < 0)
+                return;
+        c->apparent = c->power;
+        c->apparent_error = own.error;
+        c->ratio -= (int) floor(log10(power_over(b, c, (unsigned) best) / 1.02)) + 1;
+        c->power = best;
+        c->power_factor *= best_part;
+        c->peak_power = b->columns[best].max;
+        c->is_signed = b->columns[best].n_negative > 0;
+        b->used[best] = true;
+}
+
+static void attach(struct bench *b, struct circuit *c, expectation_fn expected, int *column, double *error,
+                   int *exponent) {
+        struct fit f;
+
+        if (*column >= 0)
+                return;
+        *column = find_fit(b, c, expected, &f);
+        *error = f.error;
+        *exponent = f.exponent;
+        if (*column >= 0)
+                b->used[*column] = true;
+}
+
+static void find_total(struct bench *b) {
+        struct fit f;
+
+        b->total = -1;
+        if (b->n_circuits < 2)
+                return;
+        for (unsigned i = 1; i < b->n_circuits; i++)
+                if (b->circuits[i].ratio != b->circuits[0].ratio)
+                        return;
+        b->total = find_fit(b, NULL, total_at, &f);
+        b->total_ratio = f.exponent;
+        b->total_error = f.error;
+        if (b->total >= 0)
+                b->used[b->total] = true;
+}
+
+void bench_attach(struct bench *b) {
+        for (unsigned i = 0; i < b->n_circuits; i++) {
+                b->used[b->circuits[i].voltage] = true;
+                b->used[b->circuits[i].current] = true;
+                b->used[b->circuits[i].power] = true;
+        }
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                settle_apparent(b, &b->circuits[i]);
+        find_total(b);
+        for (unsigned i = 0; i < b->n_circuits; i++) {
+                struct circuit *c = &b->circuits[i];
+
+                attach(b, c, apparent_expected, &c->apparent, &c->apparent_error, &c->apparent_exponent);
+                attach(b, c, reactive_at, &c->reactive, &c->reactive_error, &c->reactive_exponent);
+                attach(b, c, factor_at, &c->factor, &c->factor_error, &c->factor_exponent);
+        }
+}

@@ -1,0 +1,197 @@
+/* Which current belongs to which power and voltage: all of them at once, so that one column is not two things. */
+#include <string.h>
+
+#include "workbench/pair.h"
+
+#define CANDIDATES_MAX 96
+#define SCREENED_MAX   48   /* columns that may be a current or a power: those that change most */
+#define SCORE_MIN      1.5  /* nats: less is chance */
+
+struct search {
+        unsigned n;
+        struct circuit candidates[CANDIDATES_MAX];  /* the best first */
+        bool banned[CANDIDATES_MAX];
+};
+
+/* What only grows is a counter; what only ever falls, a countdown; what never changed tells nothing. */
+static bool may_flow(const struct column *c) {
+        bool is_one_way = c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8);
+
+        return !c->is_flag && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
+}
+
+static bool changes_more(const struct column *a, const struct column *b) {
+        return a->changes > b->changes;
+}
+
+static unsigned screen(const struct bench *b, int *ret) {
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                unsigned i = n;
+
+                if (!may_flow(&b->columns[k]))
+                        continue;
+                while (i > 0 && changes_more(&b->columns[k], &b->columns[ret[i - 1]])) {
+                        if (i < SCREENED_MAX)
+                                ret[i] = ret[i - 1];
+                        i--;
+                }
+                if (i < SCREENED_MAX)
+                        ret[i] = (int) k;
+                n += n < SCREENED_MAX;
+        }
+        return n;
+}
+
+static void note_candidate(struct search *s, const struct circuit *c) {
+        unsigned i = s->n;
+
+        while (i > 0 && s->candidates[i - 1].score < c->score) {
+                if (i < CANDIDATES_MAX)
+                        s->candidates[i] = s->candidates[i - 1];
+                i--;
+        }
+        if (i < CANDIDATES_MAX)
+                s->candidates[i] = *c;
+        s->n += s->n < CANDIDATES_MAX;
+}
+
+/* The best voltage for a current and a power. */
+static void try_pair(const struct bench *b, int current, int power, struct search *s) {
+        struct circuit best = { .score = SCORE_MIN }, c;
+        struct pair p;
+
+        if (!pair_measure(b, current, power, -1, &p) || p.association + p.switching < -3)
+                return;
+        for (unsigned k = 0; k < b->n_voltages; k++) {
+                c = (struct circuit) {
+                        .voltage = b->voltages[k], .current = current, .power = power,
+                        .apparent = -1, .reactive = -1, .factor = -1, .direction = -1,
+                };
+                if (c.voltage == current || c.voltage == power)
+                        continue;
+                if (pair_measure(b, current, power, c.voltage, &p) && pair_rate(b, &p, &c) > best.score)
+                        best = c;
+        }
+        if (best.score > SCORE_MIN)
+                note_candidate(s, &best);
+}
+
+static bool shares_column(const struct circuit *a, const struct circuit *b) {
+        return a->current == b->current || a->current == b->power || a->power == b->current || a->power == b->power ||
+               a->voltage == b->current || a->voltage == b->power || b->voltage == a->current || b->voltage == a->power;
+}
+
+/* Takes the best that fits to what is taken. Returns the sum of the scores. */
+static double take_greedily(const struct search *s, unsigned *ret, unsigned *ret_n) {
+        double total = 0;
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < s->n && n < CIRCUITS_MAX; k++) {
+                bool fits = !s->banned[k];
+
+                for (unsigned i = 0; fits && i < n; i++)
+                        fits = !shares_column(&s->candidates[k], &s->candidates[ret[i]]);
+                if (!fits)
+                        continue;
+                ret[n++] = k;
+                total += s->candidates[k].score;
+        }
+        *ret_n = n;
+        return total;
+}
+
+/* Without one of those that were taken others may do better together. */
+static double improve(struct search *s, unsigned *taken, unsigned *n) {
+        double total = take_greedily(s, taken, n);
+
+        for (unsigned i = 0; i < *n; i++) {
+                unsigned other[CIRCUITS_MAX], n_other;
+                double sum;
+
+                s->banned[taken[i]] = true;
+                sum = take_greedily(s, other, &n_other);
+                if (sum > total) {
+                        memcpy(taken, other, sizeof other);
+                        *n = n_other;
+                        total = sum;
+                        i = (unsigned) -1;
+                } else
+                        s->banned[taken[i]] = false;
+        }
+        return total;
+}
+
+/* What the best explanation without it would be worth tells how sure it is. */
+static void weigh_rivals(struct search *s, const unsigned *taken, unsigned n, double total) {
+        for (unsigned i = 0; i < n; i++) {
+                unsigned other[CIRCUITS_MAX], n_other;
+
+                s->banned[taken[i]] = true;
+                s->candidates[taken[i]].rival = s->candidates[taken[i]].score - (total - take_greedily(s, other, &n_other));
+                s->banned[taken[i]] = false;
+        }
+}
+
+/* By the numbers of their currents, which nearly always go with the phases. */
+static void order_circuits(struct bench *b) {
+        for (unsigned i = 1; i < b->n_circuits; i++)
+                for (unsigned k = i; k > 0; k--) {
+                        struct circuit *c = &b->circuits[k], before = c[-1];
+                        const struct column *own = &b->columns[c->power], *other = &b->columns[before.power];
+
+                        if (own->id > other->id || (own->id == other->id && own->offset >= other->offset))
+                                break;
+                        c[-1] = *c;
+                        *c = before;
+                }
+        for (unsigned i = 0; b->n_circuits > 1 && i < b->n_circuits; i++)
+                b->circuits[i].channel = i + 1;
+}
+
+/* As many voltages of one scale as circuits: each has its own, in the same order. */
+static void share_voltages(struct bench *b) {
+        int own[VOLTAGES_MAX];
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < b->n_columns && n < VOLTAGES_MAX; k++) {
+                const struct column *c = &b->columns[k];
+                const struct column *first = &b->columns[b->circuits[0].voltage];
+
+                if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent && c->max < 1.5 * first->min * 1.2)
+                        own[n++] = (int) k;
+        }
+        if (n != b->n_circuits || n < 2)
+                return;
+        for (unsigned i = 0; i < n; i++)
+                for (unsigned k = i; k > 0 && b->columns[own[k]].id < b->columns[own[k - 1]].id; k--) {
+                        int c = own[k];
+
+                        own[k] = own[k - 1];
+                        own[k - 1] = c;
+                }
+        for (unsigned i = 0; i < n; i++)
+                b->circuits[i].voltage = own[i];
+}
+
+void bench_find_circuits(struct bench *b) {
+        struct search s = { .n = 0 };
+        int screened[SCREENED_MAX];
+        unsigned n = screen(b, screened), taken[CIRCUITS_MAX], n_taken;
+        double total;
+
+        for (unsigned i = 0; i < n; i++)
+                for (unsigned k = 0; k < n; k++)
+                        if (i != k)
+                                try_pair(b, screened[i], screened[k], &s);
+        total = improve(&s, taken, &n_taken);
+        memset(s.banned, 0, sizeof s.banned);
+        weigh_rivals(&s, taken, n_taken, total);
+        for (unsigned i = 0; i < n_taken; i++)
+                b->circuits[b->n_circuits++] = s.candidates[taken[i]];
+        if (b->n_circuits == 0)
+                return;
+        order_circuits(b);
+        share_voltages(b);
+}

@@ -1,0 +1,269 @@
+/* Energies: a register moves on by the integral of a power, increments are told with it. What else only grows, such as
+ * a clock, does not slow down with the load. */
+#include "workbench/bench.h"
+
+#include <math.h>
+
+#define TICKS_MIN   3      /* that a register must have moved on */
+#define WH_RAW_S    3.6e6  /* W * s in a kWh */
+#define SCORE_MIN   2.0    /* nats */
+#define PATH_MAX_POINTS 512  /* of a register that are looked at */
+
+/* Which power, and which part of it. */
+struct source {
+        int circuit;               /* index; -1: all of them, or the lone column */
+        int column;                /* of a lone power; -1 */
+        bool negative;             /* what flows back */
+        int flag;                  /* column: only while it has flag_value; -1: always */
+        int flag_value;
+};
+
+/* What flowed between two runs of a power, which may change its sign between them: by the mean. */
+static double part_of(double area, const struct source *s) {
+        return s->negative ? (area < 0 ? -area : 0) : area > 0 ? area : 0;
+}
+
+static double flag_at(const struct bench *b, int flag, double at_s) {
+        const struct column *c = &b->columns[flag];
+        unsigned t = 0;
+
+        while (t + 1 < b->n_moments && b->at_s[t + 1] <= at_s)
+                t++;
+        return isnan(c->x[t]) ? 0 : c->x[t];
+}
+
+/* A walk along the runs of one power. */
+struct integral {
+        const struct bench *b;
+        const struct source *source;
+        const struct column *column;
+        unsigned i;                /* next run of its series */
+        bool has_value;
+        double at_s, value, area;  /* up to at_s */
+        double sum;                /* of the wanted part */
+};
+
+static void add_part(struct integral *w, double area, double at_s) {
+        const struct source *s = w->source;
+
+        if (s->flag < 0 || flag_at(w->b, s->flag, (w->at_s + at_s) / 2) == s->flag_value)
+                w->sum += part_of(area, s);
+}
+
+/* The integral that was kept is exact where runs were merged; words of raw values have none. */
+static double area_until(const struct integral *w, const struct observed_run *r, double at_s) {
+        return w->column->is_word ? w->area + w->value * (at_s - w->at_s) : r->area;
+}
+
+/* Up to that time; times must not go back. */
+static double integral_until(struct integral *w, double until_s) {
+        unsigned n;
+        const struct observed_run *const *runs = bench_runs(w->b, w->column->series, &n);
+
+        for (; w->i < n; w->i++) {
+                double at_s = bench_second(w->b, runs[w->i]->from_ms), area;
+
+                if (at_s > until_s)
+                        break;
+                area = area_until(w, runs[w->i], at_s);
+                if (w->has_value)
+                        add_part(w, area - w->area, at_s);
+                w->area = area;
+                w->at_s = at_s;
+                w->value = column_value(w->column, runs[w->i]);
+                w->has_value = !isnan(w->value);
+        }
+        if (w->has_value && until_s > w->at_s) {
+                add_part(w, w->value * (until_s - w->at_s), until_s);
+                w->area += w->value * (until_s - w->at_s);
+                w->at_s = until_s;
+        }
+        return w->sum;
+}
+
+/* ---- one register against one source ---- */
+
+/* What a register told, beside the integral at that time; gaps of the line are taken out of both. */
+struct path {
+        unsigned n;
+        double energy[PATH_MAX_POINTS], integral[PATH_MAX_POINTS], time_s[PATH_MAX_POINTS];
+};
+
+static double integral_of_all(struct integral *walks, unsigned n, double until_s) {
+        double sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += integral_until(&walks[i], until_s);
+        return sum;
+}
+
+static unsigned begin_walks(const struct bench *b, const struct source *s, struct integral *walks) {
+        unsigned n = 0;
+
+        if (s->column >= 0)
+                walks[n++] = (struct integral) { .b = b, .source = s, .column = &b->columns[s->column] };
+        for (unsigned i = 0; s->column < 0 && i < b->n_circuits; i++)
+                if (s->circuit < 0 || s->circuit == (int) i)
+                        walks[n++] = (struct integral) {
+                                .b = b, .source = s, .column = &b->columns[b->circuits[i].power],
+                        };
+        return n;
+}
+
+static double energy_at(const struct column *c, const struct observed_run *r, bool is_increment) {
+        return is_increment ? r->sum + column_value(c, r) : column_value(c, r);
+}
+
+/* The first value only tells where it begins. Of many values so many are taken as there is room for. */
+static void trace_path(const struct bench *b, const struct column *c, const struct source *s, bool is_increment,
+                       struct path *path) {
+        struct integral walks[CIRCUITS_MAX];
+        unsigned n_walks = begin_walks(b, s, walks), n, stride;
+        const struct observed_run *const *runs = bench_runs(b, c->series, &n);
+        double energy_before = 0, integral_before = 0, time_before = 0, energy = 0, integral = 0, time_s = 0;
+        uint32_t gaps = 0;
+
+        path->n = 0;
+        stride = n / PATH_MAX_POINTS + 1;
+        for (unsigned i = 0; i < n; i += stride) {
+                double e = energy_at(c, runs[i], is_increment), at_s = bench_second(b, runs[i]->from_ms);
+                double sum = integral_of_all(walks, n_walks, at_s);
+                bool has_power = n_walks > 0 && walks[0].has_value;
+
+                if (path->n > 0 && runs[i]->gaps == gaps) {
+                        energy += e - energy_before;
+                        integral += sum - integral_before;
+                        time_s += at_s - time_before;
+                }
+                energy_before = e;
+                integral_before = sum;
+                time_before = at_s;
+                gaps = runs[i]->gaps;
+                /* A register may begin at 0 before it is read. */
+                if (!has_power || (e == 0 && path->n == 0 && !is_increment))
+                        continue;
+                path->energy[path->n] = energy;
+                path->integral[path->n] = integral;
+                path->time_s[path->n++] = time_s;
+        }
+}
+
+/* Largest distance of a path from being proportional to the energy, as a share of the whole. */
+static double crookedness(const struct path *p, const double *along) {
+        unsigned last = p->n - 1;
+        double worst = 0;
+
+        for (unsigned i = 0; i <= last; i++)
+                worst = fmax(worst, fabs(p->energy[i] / p->energy[last] - along[i] / along[last]));
+        return worst;
+}
+
+/* Nats: how rarely a number comes this close to a power of ten, and how much better than the mere time the power
+ * explains when the register moves. */
+static double rate_path(const struct path *p, const struct column *c, struct energy *e) {
+        unsigned last = p->n - 1;
+        double ticks, exponent, tolerance, by_power, by_time;
+
+        if (p->n < TICKS_MIN || p->energy[last] <= 0 || p->integral[last] <= 0)
+                return -1;
+        ticks = p->energy[last] / c->step;
+        exponent = log10(p->integral[last] / WH_RAW_S / p->energy[last]);
+        e->ratio = (int) lround(exponent);
+        e->error = fabs(pow(10, exponent - e->ratio) - 1);
+        e->ticks = ticks;
+        tolerance = 0.04 + 1 / ticks;
+        if (ticks < TICKS_MIN || e->error > tolerance)
+                return -1;
+        by_power = fmax(crookedness(p, p->integral), 0.7 / ticks);
+        by_time = fmax(crookedness(p, p->time_s), 0.7 / ticks);
+        return -log(fmin(1, 2 * log10(1 + fmax(e->error, tolerance / 2)))) +
+               fmax(-4, fmin(10, 3 * log(by_time / by_power))) - 12 * fmax(0, by_power - 0.15);
+}
+
+/* ---- all against all ---- */
+
+static bool may_count(const struct column *c) {
+        return !c->is_flag && c->n_negative == 0 && c->grows && c->changes >= 2 && c->max > 0;
+}
+
+static bool may_be_increment(const struct column *c) {
+        return !c->is_flag && c->n_negative == 0 && !c->grows && c->distinct >= 3 && c->turns > 0;
+}
+
+static void try_source(const struct bench *b, int column, const struct source *s, bool is_increment,
+                       struct energy *best) {
+        struct energy e = {
+                .column = column, .circuit = s->circuit, .power = s->column, .is_export = s->negative,
+                .is_increment = is_increment,
+        };
+        struct path path;
+
+        trace_path(b, &b->columns[column], s, is_increment, &path);
+        if (path.n == 0)
+                return;
+        e.score = rate_path(&path, &b->columns[column], &e) - (is_increment ? 2 : 0);
+        if (e.score > best->score)
+                *best = e;
+}
+
+static bool can_flow_back(const struct bench *b, const struct source *s) {
+        if (s->column >= 0)
+                return b->columns[s->column].n_negative > 0;
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                if ((s->circuit < 0 || s->circuit == (int) i) && b->circuits[i].is_signed)
+                        return true;
+        return false;
+}
+
+static void try_both_ways(const struct bench *b, int column, struct source s, bool is_increment,
+                          struct energy *best) {
+        try_source(b, column, &s, is_increment, best);
+        s.negative = true;
+        if (can_flow_back(b, &s))
+                try_source(b, column, &s, is_increment, best);
+}
+
+/* Everything that may have been counted: the total that the meter tells, each circuit, their sum. */
+static void try_sources(const struct bench *b, int column, bool is_increment, struct energy *best) {
+        struct source s = { .circuit = -1, .column = -1, .flag = -1 };
+
+        for (unsigned i = 0; i < b->n_circuits; i++) {
+                s.circuit = (int) i;
+                try_both_ways(b, column, s, is_increment, best);
+        }
+        s.circuit = -1;
+        if (b->n_circuits > 1)
+                try_both_ways(b, column, s, is_increment, best);
+}
+
+/* Without any circuit a power may still be known by its energy. */
+static void try_lone_powers(const struct bench *b, int column, struct energy *best) {
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *p = &b->columns[k];
+                bool is_gauge = p->voltage_score > 1 || p->frequency_score > 1;
+
+                if ((int) k == column || p->is_flag || p->grows || p->changes < 3 || p->turns == 0 || is_gauge)
+                        continue;
+                try_both_ways(b, column, (struct source) { .circuit = -1, .column = (int) k, .flag = -1 }, false, best);
+        }
+}
+
+void bench_find_energies(struct bench *b) {
+        if (b->settings->has_no_times)
+                return;
+        for (unsigned k = 0; k < b->n_columns && b->n_energies < REGISTERS_MAX; k++) {
+                const struct column *c = &b->columns[k];
+                struct energy best = { .score = SCORE_MIN };
+                bool counts = may_count(c);
+
+                if (b->used[k] || (!counts && !may_be_increment(c)))
+                        continue;
+                try_sources(b, (int) k, !counts, &best);
+                if (b->n_circuits == 0 && counts)
+                        try_lone_powers(b, (int) k, &best);
+                if (best.score <= SCORE_MIN)
+                        continue;
+                b->energies[b->n_energies++] = best;
+                b->used[k] = true;
+        }
+}

@@ -1,0 +1,94 @@
+/* What can be seen of one column alone: mains voltages and frequencies lie in narrow ranges, and decades apart from
+ * each other. */
+#include "workbench/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct range {
+        double low, high;
+        double score;              /* nats: how rarely a number of another kind lies in it, with its own frequency */
+};
+
+/* Between a phase and neutral in all countries, and between two phases of the 230 and 240 V systems. */
+static const struct range mains[] = { { 198, 264, 2 }, { 96, 135, 1.5 }, { 342, 440, 0 } };
+/* Grids stay within 0.5 Hz; a generator may not. */
+static const struct range grids[] = { { 49.5, 50.5, 4 }, { 59.5, 60.5, 4 }, { 45, 65, 0.5 } };
+
+/* The exponent that brings the value into a range. */
+static const struct range *find_range(const struct range *ranges, size_t n, double value, int *ret_exponent) {
+        for (const struct range *r = ranges; r < ranges + n; r++)
+                for (int e = EXPONENT_MIN; e <= 0; e++) {
+                        double scaled = value * pow(10, e);
+
+                        if (scaled >= r->low && scaled <= r->high) {
+                                *ret_exponent = e;
+                                return r;
+                        }
+                }
+        return NULL;
+}
+
+/* Nats by which restless last digits speak for something that is measured. */
+static double restlessness(const struct column *c) {
+        double changes = c->changes < 12 ? c->changes : 12, turning = c->changes > 1 ? c->turns / (c->changes - 1.0) : 0;
+
+        return changes * 0.1 + (c->changes >= 4 ? 2 * (turning - 0.3) : 0);
+}
+
+static void rate_voltage(struct column *c) {
+        const struct range *r;
+        int e;
+
+        c->voltage_score = -10;
+        if (c->is_flag || c->n_negative > 0 || c->n_known < 2 || c->changes == 0 || c->spread > 0.12)
+                return;
+        r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
+        if (!r || c->max > 1.3 * c->median)
+                return;
+        c->voltage_exponent = e;
+        /* In whole volts much else looks the same. */
+        c->voltage_score = r->score + restlessness(c) - (e == 0 ? 1.5 : 0) - (e < -3 ? 2 : 0) -
+                           (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0);
+}
+
+static void rate_frequency(struct column *c) {
+        const struct range *r;
+        int e;
+
+        c->frequency_score = -10;
+        if (c->is_flag || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
+                return;
+        r = find_range(grids, sizeof grids / sizeof *grids, c->median, &e);
+        if (!r || e > -1 || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
+                return;
+        c->frequency_exponent = e;
+        c->frequency_score = r->score + restlessness(c) - (e < -3 ? 1.5 : 0);
+}
+
+/* Insertion by score. */
+static void note_voltage(struct bench *b, int column) {
+        unsigned i = b->n_voltages;
+        double score = b->columns[column].voltage_score;
+
+        while (i > 0 && b->columns[b->voltages[i - 1]].voltage_score < score) {
+                if (i < VOLTAGES_MAX)
+                        b->voltages[i] = b->voltages[i - 1];
+                i--;
+        }
+        if (i < VOLTAGES_MAX)
+                b->voltages[i] = column;
+        if (b->n_voltages < VOLTAGES_MAX)
+                b->n_voltages++;
+}
+
+void bench_rate_gauges(struct bench *b) {
+        for (unsigned i = 0; i < b->n_columns; i++) {
+                struct column *c = &b->columns[i];
+
+                rate_voltage(c);
+                rate_frequency(c);
+                if (c->voltage_score > 0)
+                        note_voltage(b, (int) i);
+        }
+}

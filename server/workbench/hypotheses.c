@@ -1,0 +1,303 @@
+#include "workbench/hypotheses.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAP_UNSURE 0.85    /* of what could still be another power of ten: never high */
+#define CAP_FEW    0.8     /* of what was seen at few loads */
+
+const char *const suggest_level_names[SUGGEST_LEVEL_COUNT] = {
+        [SUGGEST_LOW] = "low", [SUGGEST_MEDIUM] = "medium", [SUGGEST_HIGH] = "high",
+};
+
+static double logistic(double nats) {
+        return 1 / (1 + exp(-nats));
+}
+
+static enum suggest_level level_of(double confidence) {
+        if (confidence >= SUGGEST_CONFIDENCE_HIGH)
+                return SUGGEST_HIGH;
+        return confidence >= SUGGEST_CONFIDENCE_MEDIUM ? SUGGEST_MEDIUM : SUGGEST_LOW;
+}
+
+static int64_t power_of_ten(int exponent) {
+        int64_t v = 1;
+
+        for (int i = 0; i < exponent; i++)
+                v *= 10;
+        return v;
+}
+
+struct hypothesis *hypothesis_add(struct suggestion *s, unsigned quantity, int exponent, double confidence) {
+        struct hypothesis *h;
+
+        if (s->count == SUGGEST_RANKS_MAX)
+                return NULL;
+        h = &s->hypotheses[s->count++];
+        *h = (struct hypothesis) {
+                .quantity = (uint8_t) quantity, .scale_num = power_of_ten(exponent), .scale_den = power_of_ten(-exponent),
+                .confidence = fmin(confidence, 0.999), .level = level_of(confidence),
+        };
+        return h;
+}
+
+void hypothesis_say(struct hypothesis *h, const char *format, ...) {
+        va_list args;
+
+        if (!h || h->n_evidence == SUGGEST_EVIDENCE_MAX)
+                return;
+        va_start(args, format);
+        vsnprintf(h->evidence[h->n_evidence++], SUGGEST_TEXT_MAX, format, args);
+        va_end(args);
+}
+
+/* "dp 18", or "0x0400" where a protocol has names. */
+static const char *name_of(const struct bench *b, int column, char buf[24]) {
+        const struct column *c = &b->columns[column];
+        const struct protocol *p = b->settings->protocol;
+        struct attribute_info info;
+
+        if (p && p->attribute) {
+                p->attribute(&(struct datapoint) { .id = c->id }, &info);
+                snprintf(buf, 24, "%s", info.id);
+        } else if (c->is_word)
+                snprintf(buf, 24, "dp %u offset %u", c->id, c->offset);
+        else
+                snprintf(buf, 24, "dp %u", c->id);
+        return buf;
+}
+
+static void set_channel(struct hypothesis *h, unsigned channel) {
+        if (h && channel > 0)
+                snprintf(h->channel, sizeof h->channel, "l%u", channel % 10);
+}
+
+static void set_sign(struct hypothesis *h, const struct column *c) {
+        if (h)
+                h->sign = c->n_negative > 0 ? SUGGEST_SIGNED : SUGGEST_SIGN_UNKNOWN;
+}
+
+/* ---- circuits ---- */
+
+/* How sure it is that these columns belong together. */
+static double role_confidence(const struct circuit *c) {
+        double nats = fmin(c->score, c->score - c->rival) - 2.5, confidence = logistic(nats);
+
+        return c->levels < 4 || c->association < 3 ? fmin(confidence, CAP_FEW) : confidence;
+}
+
+static double scale_confidence(const struct scale_choice *s) {
+        return s->is_only ? s->confidence : fmin(s->confidence, CAP_UNSURE);
+}
+
+static void say_fit(const struct bench *b, const struct circuit *c, struct hypothesis *h) {
+        char v[24], i[24], p[24];
+
+        hypothesis_say(h, "%s = %s * %s * power factor: P / (V * I) is %.2f at heavy load", name_of(b, c->power, p),
+                       name_of(b, c->voltage, v), name_of(b, c->current, i), c->power_factor);
+        if (c->levels > 1)
+                hypothesis_say(h, "both were compared at %u different loads", c->levels);
+        if (c->association > 3)
+                hypothesis_say(h, "they change together, with P / I far steadier than either");
+}
+
+static void say_scale(const struct scale_choice *s, int current, struct hypothesis *h) {
+        if (current != s->current)
+                hypothesis_say(h, "the same with all of I and P at another power of ten, which physics cannot exclude");
+        else if (s->is_only)
+                hypothesis_say(h, "no other common power of ten gives scales that meters are known to have");
+        else
+                hypothesis_say(h, "I and P could share another power of ten; among known meters this one is usual");
+        if (s->ohms > 0 && current == s->current)
+                hypothesis_say(h, "the voltage falls with the load as wires of %.2g ohm do", s->ohms);
+}
+
+/* What has a scale that goes with the current's: shift is the difference of the exponents. */
+static void tell_scaled(const struct bench *b, const struct circuit *c, int column, unsigned quantity, int shift,
+                        double confidence, struct suggestion *s) {
+        struct scale_choice choice = bench_choose_scale(b, c);
+        const struct { int exponent; double confidence; } ranks[] = {
+                { choice.current, scale_confidence(&choice) }, { choice.second, choice.second_confidence },
+        };
+
+        for (unsigned k = 0; k < 2; k++) {
+                struct hypothesis *h;
+
+                if (ranks[k].confidence < 0.02)
+                        continue;
+                h = hypothesis_add(s, quantity, ranks[k].exponent + shift, confidence * ranks[k].confidence);
+                set_channel(h, c->channel);
+                set_sign(h, &b->columns[column]);
+                say_fit(b, c, h);
+                say_scale(&choice, ranks[k].exponent, h);
+        }
+}
+
+static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
+        const struct column *v = &b->columns[column];
+        double sure = logistic(v->voltage_score - 1.5), role = c ? role_confidence(c) : 0;
+        struct hypothesis *h;
+
+        /* P = V * I speaks for a voltage, but others of its size would do as well. */
+        sure = c ? 1 - (1 - sure) * (1 - 0.8 * role) : fmin(sure, CAP_UNSURE);
+        if (v->distinct < 3 || v->changes < 4)
+                sure = fmin(sure, CAP_FEW);
+        h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
+        if (c)
+                set_channel(h, c->channel);
+        hypothesis_say(h, "%.1f to %.1f V: in the range of mains, and nowhere near it at any other power of ten",
+                       v->min * pow(10, v->voltage_exponent), v->max * pow(10, v->voltage_exponent));
+        hypothesis_say(h, "it moves by %.1f %% only, and changed %u times", 100 * v->spread, v->changes);
+        if (c)
+                say_fit(b, c, h);
+}
+
+static void tell_frequency(const struct bench *b, int column, struct suggestion *s) {
+        const struct column *f = &b->columns[column];
+        struct hypothesis *h = hypothesis_add(s, Q_FREQUENCY, f->frequency_exponent,
+                                              logistic(f->frequency_score - 2.5));
+
+        hypothesis_say(h, "%.2f to %.2f Hz: a grid's frequency, nearly constant", f->min * pow(10, f->frequency_exponent),
+                       f->max * pow(10, f->frequency_exponent));
+}
+
+static void tell_factor(const struct bench *b, const struct circuit *c, struct suggestion *s) {
+        const struct column *x = &b->columns[c->factor];
+        double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * role_confidence(c);
+        struct hypothesis *h = hypothesis_add(s, Q_POWER_FACTOR, c->factor_exponent, sure);
+
+        set_channel(h, c->channel);
+        set_sign(h, x);
+        hypothesis_say(h, "it is P / (V * I) within %.1f %% on the mean", 100 * c->factor_error);
+        say_fit(b, c, h);
+}
+
+static void tell_circuit(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
+        double role = role_confidence(c);
+
+        if (column == c->current)
+                tell_scaled(b, c, column, Q_CURRENT, 0, role, s);
+        else if (column == c->power)
+                tell_scaled(b, c, column, Q_POWER, c->ratio, role, s);
+        else if (column == c->apparent)
+                tell_scaled(b, c, column, Q_APPARENT_POWER, c->ratio + c->apparent_exponent, role * 0.95, s);
+        else if (column == c->reactive)
+                tell_scaled(b, c, column, Q_REACTIVE_POWER, c->ratio + c->reactive_exponent, role * 0.95, s);
+        else if (column == c->factor)
+                tell_factor(b, c, s);
+}
+
+static void tell_total(const struct bench *b, struct suggestion *s) {
+        struct scale_choice choice = bench_choose_scale(b, &b->circuits[0]);
+        double role = 1;
+        struct hypothesis *h;
+
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                role = fmin(role, role_confidence(&b->circuits[i]));
+        h = hypothesis_add(s, Q_POWER, choice.current + b->circuits[0].ratio + b->total_ratio,
+                           0.97 * role * scale_confidence(&choice));
+        set_sign(h, &b->columns[b->total]);
+        hypothesis_say(h, "it is the sum of the powers of all %u channels within %.1f %%", b->n_circuits,
+                       100 * b->total_error);
+        say_scale(&choice, choice.current, h);
+}
+
+/* ---- energies ---- */
+
+static void say_energy(const struct energy *e, struct hypothesis *h) {
+        h->is_increment = e->is_increment;
+        hypothesis_say(h, "%s by the integral of the power%s within %.1f %%, over %.0f counts",
+                       e->is_increment ? "what it tells adds up" : "it only grows, and",
+                       e->is_export ? " that flows back" : "", 100 * e->error, e->ticks);
+}
+
+static void tell_energy(const struct bench *b, const struct energy *e, struct suggestion *s) {
+        const struct circuit *c = b->n_circuits > 0 ? &b->circuits[e->circuit >= 0 ? e->circuit : 0] : NULL;
+        unsigned quantity = e->is_export ? Q_ENERGY_EXPORT : Q_ENERGY_IMPORT;
+        double sure = logistic(e->score - 2);
+        struct scale_choice choice;
+
+        if (e->ticks < 8)
+                sure = fmin(sure, CAP_FEW);
+        if (!c)
+                return;
+        choice = bench_choose_scale(b, c);
+        for (unsigned k = 0; k < 2; k++) {
+                int current = k == 0 ? choice.current : choice.second;
+                double scale = k == 0 ? scale_confidence(&choice) : choice.second_confidence;
+                struct hypothesis *h;
+
+                if (scale < 0.02)
+                        continue;
+                h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * role_confidence(c) * scale);
+                if (!h)
+                        return;
+                if (e->circuit >= 0)
+                        set_channel(h, c->channel);
+                say_energy(e, h);
+                say_scale(&choice, current, h);
+        }
+}
+
+/* ---- a column ---- */
+
+static const struct circuit *circuit_of_voltage(const struct bench *b, int column) {
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                if (b->circuits[i].voltage == column)
+                        return &b->circuits[i];
+        return NULL;
+}
+
+static void tell_parts(const struct bench *b, int column, struct suggestion *s) {
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                tell_circuit(b, column, &b->circuits[i], s);
+        if (column == b->total)
+                tell_total(b, s);
+        for (unsigned i = 0; i < b->n_energies; i++)
+                if (b->energies[i].column == column)
+                        tell_energy(b, &b->energies[i], s);
+}
+
+void hypotheses_of_column(const struct bench *b, unsigned column, struct suggestion *s) {
+        const struct column *c = &b->columns[column];
+        const struct circuit *circuit = circuit_of_voltage(b, (int) column);
+
+        tell_parts(b, (int) column, s);
+        if (s->count > 0)
+                return;
+        if (circuit || c->voltage_score > 0)
+                tell_voltage(b, (int) column, circuit, s);
+        if (!circuit && c->frequency_score > 0)
+                tell_frequency(b, (int) column, s);
+}
+
+/* ---- nothing ---- */
+
+static const char *reason_of(const struct bench *b, const struct observed_series *s, const struct column *c) {
+        if (!c)
+                return "it is no number, and has no layout that is known";
+        if (s->changes == 0)
+                return "it never changed";
+        if (c->is_flag)
+                return "it is a switch or a state, and goes with nothing else";
+        if (c->n_known < 2 || c->changes == 0)
+                return "it never changed while it was not 0";
+        if (c->distinct < 4)
+                return "it had too few different values";
+        if (c->grows)
+                return b->n_circuits > 0 ? "it only grows, but not by the power that was seen"
+                                         : "it only grows: energy or time, and no power was found to tell which";
+        return "it goes with nothing else";
+}
+
+void hypotheses_refuse(const struct bench *b, unsigned series, struct suggestion *s) {
+        const struct column *column = NULL;
+
+        for (unsigned i = 0; i < b->n_columns; i++)
+                if (b->columns[i].series == series && !b->columns[i].is_word)
+                        column = &b->columns[i];
+        snprintf(s->cannot_tell, sizeof s->cannot_tell, "%s",
+                 reason_of(b, observations_series(b->o, series), column));
+}

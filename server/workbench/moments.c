@@ -1,0 +1,275 @@
+/* Columns of numbers over common moments.
+ *
+ * A meter tells the values of one moment in several frames, a few ms apart, and voltage, current and power may come
+ * some seconds apart. So a moment is what holds after a group of frames, and it counts by how long it holds: what is
+ * seen between two parts of one step is short. */
+#include "workbench/bench.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_MS      300    /* frames of one moment are closer */
+#define HOLD_MAX_S    15.0   /* holding longer tells nothing more */
+#define STEP_VALUES_MIN 5    /* different values from which the step of a column can be seen */
+
+static int compare_doubles(const void *a, const void *b) {
+        double x = *(const double *) a, y = *(const double *) b;
+
+        return (x > y) - (x < y);
+}
+
+double median_of(double *values, unsigned n) {
+        if (n == 0)
+                return 0;
+        qsort(values, n, sizeof *values, compare_doubles);
+        return values[n / 2];
+}
+
+/* ---- moments ---- */
+
+struct picker {
+        const struct observed_run *runs;
+        unsigned n_runs;
+        uint64_t first_ms, last_ms;
+};
+
+/* Index behind the group of runs that begins at i. */
+static unsigned group_end(const struct picker *p, unsigned i) {
+        unsigned end = i + 1;
+
+        while (end < p->n_runs && p->runs[end].from_ms < p->runs[end - 1].from_ms + GROUP_MS)
+                end++;
+        return end;
+}
+
+static double hold_s(const struct picker *p, unsigned end) {
+        uint64_t until_ms = end < p->n_runs ? p->runs[end].from_ms : p->last_ms;
+        double s = (double) (until_ms - p->runs[end - 1].from_ms) / 1000;
+
+        return s < HOLD_MAX_S ? s : HOLD_MAX_S;
+}
+
+static unsigned count_groups(const struct picker *p) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < p->n_runs; i = group_end(p, i))
+                n++;
+        return n;
+}
+
+/* Of each of MOMENTS_MAX equal parts the group that holds longest. */
+static void pick_moments(struct bench *b, const struct picker *p) {
+        unsigned groups = count_groups(p), n = 0, part = 0;
+        unsigned parts = groups < MOMENTS_MAX ? groups : MOMENTS_MAX;
+
+        for (unsigned i = 0; i < p->n_runs; n++) {
+                unsigned end = group_end(p, i), own = (unsigned) ((uint64_t) n * parts / groups);
+                double hold = hold_s(p, end);
+
+                if (own >= part || hold > b->weight[own]) {
+                        b->at_s[own] = (double) (p->runs[end - 1].from_ms - p->first_ms) / 1000;
+                        b->weight[own] = hold;
+                }
+                part = own + 1;
+                i = end;
+        }
+        b->n_moments = parts;
+}
+
+/* ---- columns ---- */
+
+static bool has_type_codes(const struct bench *b) {
+        return !b->settings->protocol || !b->settings->protocol->attribute;
+}
+
+bool bench_is_known(const struct bench *b, const struct observed_series *s) {
+        const struct profile *profile = b->settings->profile;
+        struct attribute_info info;
+
+        if (profile && s->id <= UINT8_MAX && profile_datapoint(profile, (uint8_t) s->id))
+                return true;
+        if (has_type_codes(b))
+                return false;
+        b->settings->protocol->attribute(&(struct datapoint) { .id = s->id, .type = s->type }, &info);
+        return info.quantity < Q_COUNT;
+}
+
+static double read_word(const struct column *c, const uint8_t *bytes) {
+        uint64_t v = 0;
+
+        for (unsigned i = 0; i < c->width; i++)
+                v = v << 8 | bytes[c->offset + (c->big_endian ? i : c->width - 1 - i)];
+        if (c->is_signed && v >> (8 * c->width - 1))
+                return (double) v - ldexp(1, 8 * c->width);
+        return (double) v;
+}
+
+double column_value(const struct column *c, const struct observed_run *r) {
+        if (!c->is_word)
+                return r->len == 0 ? (double) r->number : NAN;
+        return r->len == c->length ? read_word(c, r->bytes) : NAN;
+}
+
+double bench_second(const struct bench *b, uint64_t ms) {
+        uint64_t first_ms, last_ms;
+
+        observations_span(b->o, &first_ms, &last_ms);
+        return (double) (ms - first_ms) / 1000;
+}
+
+const struct observed_run *const *bench_runs(const struct bench *b, unsigned series, unsigned *ret_count) {
+        *ret_count = b->first_run[series + 1] - b->first_run[series];
+        return b->runs + b->first_run[series];
+}
+
+/* Counts, then places: the order of time stays. */
+static int index_runs(struct bench *b) {
+        unsigned n, place[DATAPOINTS_MAX] = { 0 };
+        const struct observed_run *runs = observations_runs(b->o, &n);
+
+        b->runs = calloc(n + 1, sizeof *b->runs);
+        if (!b->runs)
+                return -ENOMEM;
+        for (unsigned i = 0; i < n; i++)
+                b->first_run[runs[i].series + 1]++;
+        for (unsigned s = 0; s < DATAPOINTS_MAX; s++) {
+                b->first_run[s + 1] += b->first_run[s];
+                place[s] = b->first_run[s];
+        }
+        for (unsigned i = 0; i < n; i++)
+                b->runs[place[runs[i].series]++] = &runs[i];
+        return 0;
+}
+
+/* While the voltage is 0 or not told yet, the MCU does not measure: it has just started, or restarted. */
+static bool is_measuring(const struct bench *b, unsigned t) {
+        for (unsigned k = 0; k < b->n_voltages; k++)
+                if (b->columns[b->voltages[k]].x[t] > 0)
+                        return true;
+        return false;
+}
+
+/* Where no voltage tells, zeros before the first other value are taken for those of an MCU that does not measure. */
+static void hold_values(const struct bench *b, struct column *c) {
+        unsigned n, i = 0;
+        const struct observed_run *const *runs = bench_runs(b, c->series, &n);
+        bool was_nonzero = false;
+        double now = NAN;
+
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                for (; i < n && bench_second(b, runs[i]->from_ms) <= b->at_s[t]; i++)
+                        now = column_value(c, runs[i]);
+                was_nonzero |= now > 0 || now < 0;
+                c->x[t] = (b->n_voltages > 0 ? is_measuring(b, t) : was_nonzero) ? now : NAN;
+        }
+}
+
+static void count_distinct(const struct bench *b, struct column *c) {
+        double seen[DISTINCT_MAX];
+
+        for (unsigned t = 0; t < b->n_moments && c->distinct < DISTINCT_MAX; t++) {
+                bool is_new = !isnan(c->x[t]);
+
+                for (unsigned i = 0; is_new && i < c->distinct; i++)
+                        is_new = seen[i] != c->x[t];
+                if (is_new)
+                        seen[c->distinct++] = c->x[t];
+        }
+}
+
+static double common_divisor(double a, double b) {
+        while (b >= 0.5) {
+                double rest = fmod(a, b);
+
+                a = b;
+                b = rest;
+        }
+        return a;
+}
+
+static void follow(struct column *c, double before, double now, double *last_change) {
+        double change = now - before;
+
+        if (change == 0)
+                return;
+        c->changes++;
+        c->turns += *last_change * change < 0;
+        c->grows &= change > 0;
+        *last_change = change;
+}
+
+static void measure(const struct bench *b, struct column *c) {
+        double magnitudes[MOMENTS_MAX], before = NAN, last_change = 0;
+        unsigned n = 0;
+
+        c->n_known = c->n_zero = c->n_negative = c->changes = c->turns = c->distinct = 0;
+        c->spread = c->step = 0;
+        c->grows = true;
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                double x = c->x[t], magnitude = fabs(x);
+
+                c->log_x[t] = magnitude > 0 ? log(magnitude) : NAN;
+                if (isnan(x))
+                        continue;
+                c->n_known++;
+                c->n_zero += magnitude == 0;
+                c->n_negative += x < 0;
+                c->step = common_divisor(magnitude, c->step);
+                if (!isnan(before))
+                        follow(c, before, x, &last_change);
+                before = x;
+                if (magnitude > 0)
+                        magnitudes[n++] = magnitude;
+        }
+        count_distinct(b, c);
+        if (c->distinct < STEP_VALUES_MIN)
+                c->step = 1;
+        c->median = median_of(magnitudes, n);
+        c->min = n > 0 ? magnitudes[0] : 0;
+        c->max = n > 0 ? magnitudes[n - 1] : 0;
+        for (unsigned i = 0; i < n; i++)
+                c->spread += fabs(magnitudes[i] / c->median - 1) / n;
+        c->is_signed |= c->n_negative > 0;
+}
+
+void bench_fill_column(const struct bench *b, struct column *c) {
+        hold_values(b, c);
+        measure(b, c);
+}
+
+static void add_numbers(struct bench *b) {
+        for (unsigned i = 0; i < observations_count(b->o) && b->n_columns < COLUMNS_MAX; i++) {
+                const struct observed_series *s = observations_series(b->o, i);
+                struct column *c = &b->columns[b->n_columns];
+
+                if (!s->numeric || bench_is_known(b, s))
+                        continue;
+                *c = (struct column) { .series = i, .id = s->id };
+                c->is_flag = has_type_codes(b) && (s->type == DATAPOINT_BOOL || s->type == DATAPOINT_ENUM ||
+                                                   s->type == DATAPOINT_BITMAP);
+                bench_fill_column(b, c);
+                b->n_columns++;
+        }
+}
+
+int bench_fill(struct bench *b) {
+        struct picker p;
+        int r;
+
+        r = index_runs(b);
+        if (r < 0)
+                return r;
+        p.runs = observations_runs(b->o, &p.n_runs);
+        observations_span(b->o, &p.first_ms, &p.last_ms);
+        pick_moments(b, &p);
+        add_numbers(b);
+        return 0;
+}
+
+void bench_refill(struct bench *b) {
+        for (unsigned i = 0; i < b->n_columns; i++)
+                if (b->n_voltages > 0 && b->columns[i].voltage_score <= 0)
+                        bench_fill_column(b, &b->columns[i]);
+}
