@@ -224,6 +224,9 @@ struct protocol {
         size_t (*blank_text)(uint8_t *bytes, size_t len, bool is_all, size_t *ret_changed);
         /* What a datapoint is; NULL: the profile says it. */
         void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
+        /* Readings of a raw value under the layout of a row, added to the report. */
+        void (*read_layout)(const struct profile_datapoint *row, const uint8_t *bytes, size_t len,
+                            struct report *report);
         /* The i-th detail; false past the last. */
         bool (*detail)(const struct session *s, unsigned i, struct session_detail *ret);
         /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now; -EACCES:

@@ -27,6 +27,11 @@ static void origin_name(uint16_t origin, char *buf, size_t size) {
         snprintf(buf, size, "dp %u", origin);
 }
 
+static void read_layout(const struct profile_datapoint *row, const uint8_t *bytes, size_t len,
+                        struct report *report) {
+        tuya_layout_map(row, span_of(bytes, len), row->id, report, NULL);
+}
+
 const struct protocol tuyamcu_protocol = {
         .name = "tuyamcu",
         .bauds = (const uint32_t[]) { 9600, 115200, 38400, 0 },
@@ -47,6 +52,7 @@ const struct protocol tuyamcu_protocol = {
         .poll = tuya_poll,
         .origin_name = origin_name,
         .series = tuya_series,
+        .read_layout = read_layout,
         .act = tuya_act,
         .needs_profile = true,
 };

@@ -127,9 +127,7 @@ static void remark(const struct listener *l) {
 
 static int discover(struct listener *l, const struct options *o, const struct profile *known) {
         CLEANUP(suggestions_freep) struct suggestions *found = NULL;
-        const struct suggest_settings settings = {
-                .protocol = l->protocol, .profile = known, .has_no_times = !l->has_time,
-        };
+        struct suggest_settings settings = { .protocol = l->protocol, .profile = known };
         const struct discover_subject subject = {
                 .protocol = l->protocol, .product_key = l->session->product_key, .name = o->name,
                 .observations = l->observations,
@@ -139,6 +137,7 @@ static int discover(struct listener *l, const struct options *o, const struct pr
         if (read_recording(l, o->path) < 0)
                 return 1;
         remark(l);
+        settings.has_no_times = !l->has_time;
         r = suggest(l->observations, &settings, &found);
         if (r >= 0 && o->profile)
                 r = discover_put_profile(&subject, found);

@@ -111,17 +111,25 @@ static int find_fit(const struct bench *b, const struct circuit *c, expectation_
         return best;
 }
 
+/* What share of the power a column is, with how steady it is; NAN: it does not go with the load. */
 static double power_over(const struct bench *b, const struct circuit *c, unsigned column) {
-        double parts[MOMENTS_MAX];
+        double parts[MOMENTS_MAX], powers[MOMENTS_MAX], middle;
         unsigned n = 0;
 
         for (unsigned t = 0; t < b->n_moments; t++) {
                 double part = b->columns[column].log_x[t] - b->columns[c->power].log_x[t];
 
-                if (!isnan(part) && !isnan(factor_at(b, c, t)))
-                        parts[n++] = exp(part);
+                if (isnan(part) || isnan(factor_at(b, c, t)))
+                        continue;
+                powers[n] = b->columns[c->power].log_x[t];
+                parts[n++] = part;
         }
-        return n < MOMENTS_MIN ? NAN : median_of(parts, n);
+        if (n < MOMENTS_MIN)
+                return NAN;
+        middle = median_of(parts, n);
+        if (scatter_of(parts, n, middle) > 0.5 * scatter_of(powers, n, median_of(powers, n)))
+                return NAN;
+        return exp(middle);
 }
 
 /* V * I fits the current even better than the active power does, so that it can have been taken for it. Then another

@@ -6,7 +6,7 @@
 
 #define MOMENTS_MAX   256
 #define COLUMNS_MAX   160  /* numbers and words that are looked at; further words are left out */
-#define CIRCUITS_MAX  8    /* a current and its power: three phases, or six clamps */
+#define CIRCUITS_MAX  (CHANNELS_MAX - 1)  /* a current and its power: three phases, or six clamps */
 #define VOLTAGES_MAX  8    /* columns that may be a voltage */
 #define REGISTERS_MAX 16   /* energies */
 
@@ -22,6 +22,7 @@ struct column {
         bool big_endian;
         bool is_signed;            /* read as two's complement: negative numbers came */
         bool is_flag;              /* a bool, an enum or a bitmap */
+        uint8_t layout, power_den, quantity;  /* a reading out of a raw value of a known layout; LAYOUT_NONE: none */
         uint8_t length;            /* words: of the raw values they are in; others do not count */
         double x[MOMENTS_MAX];     /* NAN: not told yet */
         double log_x[MOMENTS_MAX]; /* of the magnitude, natural; NAN where there is none or it is 0 */
@@ -52,6 +53,10 @@ struct circuit {
         double association;            /* nats of P / I being steadier than either */
         unsigned levels;               /* different loads it was seen at */
         double peak_current, peak_power;  /* raw */
+        uint8_t layout, power_den;     /* of one raw value that brings all of it; LAYOUT_NONE: numbers of their own */
+        double layout_confidence;
+        unsigned samples;              /* layouts: different values */
+        double volts_low, volts_high;  /* layouts */
         unsigned channel;              /* 0: none; else its number, from 1 */
         bool is_signed;                /* the power was negative at times */
         int apparent, reactive, factor;   /* columns; -1: none */
@@ -107,13 +112,18 @@ const struct observed_run *const *bench_runs(const struct bench *b, unsigned ser
 /* Seconds since the first frame. */
 double bench_second(const struct bench *b, uint64_t ms);
 /* What a column has in a run of its series; NAN: nothing. */
-double column_value(const struct column *c, const struct observed_run *r);
+double column_value(const struct bench *b, const struct column *c, const struct observed_run *r);
 /* Takes the values that hold at each moment, and works out their statistics. */
 void bench_fill_column(const struct bench *b, struct column *c);
 /* Does so again for all but voltages, now that those tell when the meter measured. */
 void bench_refill(struct bench *b);
 /* Sorts. */
 double median_of(double *values, unsigned n);
+
+/* layouts.c */
+
+/* Circuits out of raw values that have a known layout. */
+void bench_find_layouts(struct bench *b);
 
 /* words.c */
 

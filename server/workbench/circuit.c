@@ -8,16 +8,17 @@
 #define SCORE_MIN      1.5  /* nats: less is chance */
 
 struct search {
-        unsigned n;
+        unsigned n, most;          /* most: circuits that there is room for */
         struct circuit candidates[CANDIDATES_MAX];  /* the best first */
         bool banned[CANDIDATES_MAX];
 };
 
 /* What only grows is a counter; what only ever falls, a countdown; what never changed tells nothing. */
 static bool may_flow(const struct column *c) {
-        bool is_one_way = c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8);
+        bool is_one_way = (c->grows && c->spread < 0.01) ||
+                          (c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8));
 
-        return !c->is_flag && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
+        return !c->is_flag && c->layout == LAYOUT_NONE && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
 }
 
 static bool changes_more(const struct column *a, const struct column *b) {
@@ -88,7 +89,7 @@ static double take_greedily(const struct search *s, unsigned *ret, unsigned *ret
         double total = 0;
         unsigned n = 0;
 
-        for (unsigned k = 0; k < s->n && n < CIRCUITS_MAX; k++) {
+        for (unsigned k = 0; k < s->n && n < s->most; k++) {
                 bool fits = !s->banned[k];
 
                 for (unsigned i = 0; fits && i < n; i++)
@@ -162,7 +163,7 @@ static void share_voltages(struct bench *b) {
                 if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent && c->max < 1.5 * first->min * 1.2)
                         own[n++] = (int) k;
         }
-        if (n != b->n_circuits || n < 2)
+        if (n != b->n_circuits)
                 return;
         for (unsigned i = 0; i < n; i++)
                 for (unsigned k = i; k > 0 && b->columns[own[k]].id < b->columns[own[k - 1]].id; k--) {
@@ -176,7 +177,7 @@ static void share_voltages(struct bench *b) {
 }
 
 void bench_find_circuits(struct bench *b) {
-        struct search s = { .n = 0 };
+        struct search s = { .most = CIRCUITS_MAX - b->n_circuits };
         int screened[SCREENED_MAX];
         unsigned n = screen(b, screened), taken[CIRCUITS_MAX], n_taken;
         double total;
@@ -190,8 +191,7 @@ void bench_find_circuits(struct bench *b) {
         weigh_rivals(&s, taken, n_taken, total);
         for (unsigned i = 0; i < n_taken; i++)
                 b->circuits[b->n_circuits++] = s.candidates[taken[i]];
-        if (b->n_circuits == 0)
-                return;
+        if (n_taken > 1 && n_taken == b->n_circuits)
+                share_voltages(b);
         order_circuits(b);
-        share_voltages(b);
 }

@@ -52,7 +52,7 @@ static void add_part(struct integral *w, double area, double at_s) {
 
 /* The integral that was kept is exact where runs were merged; words of raw values have none. */
 static double area_until(const struct integral *w, const struct observed_run *r, double at_s) {
-        return w->column->is_word ? w->area + w->value * (at_s - w->at_s) : r->area;
+        return w->column->is_word || w->column->layout != LAYOUT_NONE ? w->area + w->value * (at_s - w->at_s) : r->area;
 }
 
 /* Up to that time; times must not go back. */
@@ -70,7 +70,7 @@ static double integral_until(struct integral *w, double until_s) {
                         add_part(w, area - w->area, at_s);
                 w->area = area;
                 w->at_s = at_s;
-                w->value = column_value(w->column, runs[w->i]);
+                w->value = column_value(w->b, w->column, runs[w->i]);
                 w->has_value = !isnan(w->value);
         }
         if (w->has_value && until_s > w->at_s) {
@@ -110,8 +110,9 @@ static unsigned begin_walks(const struct bench *b, const struct source *s, struc
         return n;
 }
 
-static double energy_at(const struct column *c, const struct observed_run *r, bool is_increment) {
-        return is_increment ? r->sum + column_value(c, r) : column_value(c, r);
+static double energy_at(const struct bench *b, const struct column *c, const struct observed_run *r,
+                        bool is_increment) {
+        return column_value(b, c, r) + (is_increment ? r->sum : 0);
 }
 
 /* The first value only tells where it begins. Of many values so many are taken as there is room for. */
@@ -126,7 +127,7 @@ static void trace_path(const struct bench *b, const struct column *c, const stru
         path->n = 0;
         stride = n / PATH_MAX_POINTS + 1;
         for (unsigned i = 0; i < n; i += stride) {
-                double e = energy_at(c, runs[i], is_increment), at_s = bench_second(b, runs[i]->from_ms);
+                double e = energy_at(b, c, runs[i], is_increment), at_s = bench_second(b, runs[i]->from_ms);
                 double sum = integral_of_all(walks, n_walks, at_s);
                 bool has_power = n_walks > 0 && walks[0].has_value;
 

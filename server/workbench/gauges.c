@@ -41,14 +41,15 @@ static void rate_voltage(struct column *c) {
         int e;
 
         c->voltage_score = -10;
-        if (c->is_flag || c->n_negative > 0 || c->n_known < 2 || c->changes == 0 || c->spread > 0.12)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->changes == 0 ||
+            c->spread > 0.12)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)
                 return;
         c->voltage_exponent = e;
-        /* In whole volts much else looks the same. */
-        c->voltage_score = r->score + restlessness(c) - (e == 0 ? 1.5 : 0) - (e < -3 ? 2 : 0) -
+        /* Meters tell 0.1 V for the most part, some 0.01; in whole volts much else looks the same. */
+        c->voltage_score = r->score + restlessness(c) - (e == 0 ? 3 : 0) - (e == -3 ? 1.5 : 0) - (e < -3 ? 4 : 0) -
                            (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0);
 }
 
@@ -57,7 +58,7 @@ static void rate_frequency(struct column *c) {
         int e;
 
         c->frequency_score = -10;
-        if (c->is_flag || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
                 return;
         r = find_range(grids, sizeof grids / sizeof *grids, c->median, &e);
         if (!r || e > -1 || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)

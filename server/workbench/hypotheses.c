@@ -85,6 +85,8 @@ static void set_sign(struct hypothesis *h, const struct column *c) {
 static double role_confidence(const struct circuit *c) {
         double nats = fmin(c->score, c->score - c->rival) - 2.5, confidence = logistic(nats);
 
+        if (c->layout != LAYOUT_NONE)
+                return c->layout_confidence;
         return c->levels < 4 || c->association < 3 ? fmin(confidence, CAP_FEW) : confidence;
 }
 
@@ -271,6 +273,21 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
                 tell_voltage(b, (int) column, circuit, s);
         if (!circuit && c->frequency_score > 0)
                 tell_frequency(b, (int) column, s);
+}
+
+/* ---- a raw value as a whole ---- */
+
+void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct suggestion *s) {
+        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, c->layout_confidence);
+
+        set_channel(h, c->channel);
+        h->layout = c->layout;
+        h->power_den = c->power_den;
+        hypothesis_say(h, "its bytes give %.1f to %.1f V, of the mains, in all of %u values", c->volts_low, c->volts_high,
+                       c->samples);
+        if (c->power_factor > 0)
+                hypothesis_say(h, "their power is %.2f of voltage times current, and not above it", c->power_factor);
+        set_sign(h, &b->columns[c->power]);
 }
 
 /* ---- nothing ---- */

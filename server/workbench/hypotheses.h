@@ -6,6 +6,9 @@
 /* Appends what was found of a column to s, best first. */
 void hypotheses_of_column(const struct bench *b, unsigned column, struct suggestion *s);
 
+/* Appends what was found of a raw value as a whole. */
+void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct suggestion *s);
+
 /* Why nothing can be told of a numbered thing. */
 void hypotheses_refuse(const struct bench *b, unsigned series, struct suggestion *s);
 

@@ -106,7 +106,22 @@ static double read_word(const struct column *c, const uint8_t *bytes) {
         return (double) v;
 }
 
-double column_value(const struct column *c, const struct observed_run *r) {
+static double read_field(const struct bench *b, const struct column *c, const struct observed_run *r) {
+        const struct profile_datapoint row = {
+                .id = (uint8_t) c->id, .type = DATAPOINT_RAW, .layout = c->layout, .power_den = c->power_den,
+        };
+        struct report report = { .count = 0 };
+
+        b->settings->protocol->read_layout(&row, r->bytes, r->len, &report);
+        for (unsigned i = 0; i < report.count; i++)
+                if (report.readings[i].quantity == c->quantity)
+                        return (double) report.readings[i].value;
+        return NAN;
+}
+
+double column_value(const struct bench *b, const struct column *c, const struct observed_run *r) {
+        if (c->layout != LAYOUT_NONE)
+                return read_field(b, c, r);
         if (!c->is_word)
                 return r->len == 0 ? (double) r->number : NAN;
         return r->len == c->length ? read_word(c, r->bytes) : NAN;
@@ -160,7 +175,7 @@ static void hold_values(const struct bench *b, struct column *c) {
 
         for (unsigned t = 0; t < b->n_moments; t++) {
                 for (; i < n && bench_second(b, runs[i]->from_ms) <= b->at_s[t]; i++)
-                        now = column_value(c, runs[i]);
+                        now = column_value(b, c, runs[i]);
                 was_nonzero |= now > 0 || now < 0;
                 c->x[t] = (b->n_voltages > 0 ? is_measuring(b, t) : was_nonzero) ? now : NAN;
         }

@@ -134,11 +134,12 @@ bool pair_measure(const struct bench *b, int current, int power, int voltage, st
 
 /* ---- with a voltage ---- */
 
-/* Nats by experience: what flows at home is heat, motors and power supplies with correction for the most part. */
-static double rate_power_factor(double pf) {
+/* What flows at home is heat, motors, and power supplies with correction for the most part; of numbers that have
+ * nothing to do with each other each power of ten has as many as the next. */
+double pair_rate_factor(double pf) {
         static const struct { double pf, nats; } known[] = {
-                { 0.1, -5 }, { 0.2, -3.5 }, { 0.35, -2 }, { 0.5, -0.7 }, { 0.8, 0.6 }, { 0.93, 1.5 }, { 1.03, 1.5 },
-                { 1.1, -2 }, { 1.5, -8 },
+                { 0.1, -5 }, { 0.2, -3.5 }, { 0.35, -1.5 }, { 0.5, -0.5 }, { 0.65, 0 }, { 0.8, 0.7 }, { 0.9, 1.4 },
+                { 0.96, 2.3 }, { 1.03, 2.3 }, { 1.1, -2 }, { 1.5, -8 },
         };
         unsigned k = 1, last = sizeof known / sizeof *known - 1;
 
@@ -157,9 +158,9 @@ static double rate_ratio(int ratio) {
         case 2:
                 return -0.3;
         case 1:
-                return -1.5;
+                return -1;
         case 0:
-                return -3;
+                return -2.5;
         case 4:
                 return -4;
         default:
@@ -249,7 +250,7 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->peak_current = b->columns[c->current].max;
         c->peak_power = b->columns[c->power].max;
         c->is_signed = b->columns[c->power].n_negative > 0;
-        c->score = v->voltage_score * 0.5 + p->association + p->switching + rate_power_factor(c->power_factor) +
+        c->score = v->voltage_score * 0.5 + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05);
         return c->score;
 }

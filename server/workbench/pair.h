@@ -23,5 +23,8 @@ struct pair {
 /* Looks at two columns as current and power; voltage -1: none. False when they have no moment in common. */
 bool pair_measure(const struct bench *b, int current, int power, int voltage, struct pair *ret);
 
+/* Nats of a power factor at heavy load, by experience, against any number. */
+double pair_rate_factor(double power_factor);
+
 /* The whole score with a voltage, in nats against chance; fills what is known of the circuit then. */
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c);

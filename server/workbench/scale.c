@@ -16,6 +16,8 @@ static double count_pairs(int current, int power) {
                 return 3;
         if (current == -2 && power == 0)
                 return 1.5;
+        if (current == -3 && power == -3)
+                return 0.5;
         return 0.02;
 }
 
@@ -103,6 +105,9 @@ struct scale_choice bench_choose_scale(const struct bench *b, const struct circu
         struct scale_choice choice = { .current = -3 };
         unsigned known = 0;
 
+        /* A layout has its scales, and its readings are in thousandths. */
+        if (c->layout != LAYOUT_NONE)
+                return (struct scale_choice) { .current = -3, .second = -3, .confidence = 1, .is_only = true };
         for (int e = CURRENT_EXPONENT_MIN; e <= CURRENT_EXPONENT_MAX; e++) {
                 double nats = rate_choice(b, c, resistance, e);
 

@@ -32,6 +32,14 @@ static void put_column(const struct bench *b, unsigned column, struct suggestion
         out->count += s->count > 0;
 }
 
+static void put_layout(const struct bench *b, const struct circuit *c, struct suggestions *out) {
+        const struct column *column = &b->columns[c->power];
+        struct suggestion *s = &out->items[out->count++];
+
+        *s = (struct suggestion) { .id = column->id, .type = observations_series(b->o, column->series)->type };
+        hypotheses_of_layout(b, c, s);
+}
+
 static bool is_told(const struct suggestions *out, uint16_t id) {
         for (unsigned i = 0; i < out->count; i++)
                 if (out->items[i].id == id)
@@ -69,7 +77,11 @@ static int put_all(const struct bench *b, struct suggestions **ret) {
         if (!out)
                 return -ENOMEM;
         for (unsigned i = 0; i < b->n_columns; i++)
-                put_column(b, i, out);
+                if (b->columns[i].layout == LAYOUT_NONE)
+                        put_column(b, i, out);
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                if (b->circuits[i].layout != LAYOUT_NONE)
+                        put_layout(b, &b->circuits[i], out);
         qsort(out->items, out->count, sizeof out->items[0], compare_suggestions);
         put_rest(b, out);
         small = realloc(out, sizeof *out + (out->count + 1) * sizeof out->items[0]);
@@ -91,6 +103,7 @@ int suggest(const struct observations *o, const struct suggest_settings *setting
                 return r;
         bench_rate_gauges(b);
         bench_refill(b);
+        bench_find_layouts(b);
         bench_find_circuits(b);
         bench_attach(b);
         bench_find_energies(b);
