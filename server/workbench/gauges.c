@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define CONSTANT 0.01  /* nats for what never changed: only a circuit can tell that it is a voltage */
+
 struct range {
         double low, high;
         double score;              /* nats: how rarely a number of another kind lies in it, with its own frequency */
@@ -13,7 +15,7 @@ struct range {
 /* Between a phase and neutral in all countries, and between two phases of the 230 and 240 V systems. */
 static const struct range mains[] = { { 198, 264, 2 }, { 96, 135, 1.5 }, { 342, 440, 0 } };
 /* Grids stay within 0.5 Hz; a generator may not. */
-static const struct range grids[] = { { 49.5, 50.5, 4 }, { 59.5, 60.5, 4 }, { 45, 65, 0.5 } };
+static const struct range grids[] = { { 49.5, 50.5, 4 }, { 59.5, 60.5, 4 }, { 45, 65, -0.5 } };
 
 /* The exponent that brings the value into a range. */
 static const struct range *find_range(const struct range *ranges, size_t n, double value, int *ret_exponent) {
@@ -41,8 +43,7 @@ static void rate_voltage(struct column *c) {
         int e;
 
         c->voltage_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->changes == 0 ||
-            c->spread > 0.12)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)
@@ -51,6 +52,8 @@ static void rate_voltage(struct column *c) {
         /* Meters tell 0.1 V for the most part, some 0.01; in whole volts much else looks the same. */
         c->voltage_score = r->score + restlessness(c) - (e == 0 ? 3 : 0) - (e == -3 ? 1.5 : 0) - (e < -3 ? 4 : 0) -
                            (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0);
+        if (c->changes == 0 && c->voltage_score > CONSTANT)
+                c->voltage_score = CONSTANT;
 }
 
 static void rate_frequency(struct column *c) {
@@ -61,7 +64,7 @@ static void rate_frequency(struct column *c) {
         if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
                 return;
         r = find_range(grids, sizeof grids / sizeof *grids, c->median, &e);
-        if (!r || e > -1 || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
+        if (!r || e > -1 || (c->grows && c->changes > 2) || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
                 return;
         c->frequency_exponent = e;
         c->frequency_score = r->score + restlessness(c) - (e < -3 ? 1.5 : 0);

@@ -269,7 +269,7 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
         tell_parts(b, (int) column, s);
         if (s->count > 0)
                 return;
-        if (circuit || c->voltage_score > 0)
+        if (circuit || (c->voltage_score > 0 && c->changes > 0))
                 tell_voltage(b, (int) column, circuit, s);
         if (!circuit && c->frequency_score > 0)
                 tell_frequency(b, (int) column, s);

@@ -160,10 +160,16 @@ static int index_runs(struct bench *b) {
 
 /* While the voltage is 0 or not told yet, the MCU does not measure: it has just started, or restarted. */
 static bool is_measuring(const struct bench *b, unsigned t) {
-        for (unsigned k = 0; k < b->n_voltages; k++)
-                if (b->columns[b->voltages[k]].x[t] > 0)
+        bool has_any = false;
+
+        for (unsigned k = 0; k < b->n_voltages; k++) {
+                const struct column *c = &b->columns[b->voltages[k]];
+
+                if (c->changes > 0 && c->x[t] > 0)
                         return true;
-        return false;
+                has_any |= c->changes > 0;
+        }
+        return !has_any;
 }
 
 /* Where no voltage tells, zeros before the first other value are taken for those of an MCU that does not measure. */

@@ -11,6 +11,7 @@
 #define SAME_LEVEL       0.03  /* relative: loads closer than this are one */
 #define ASSOCIATION_MAX  25    /* levels that count: more only repeat what these say */
 #define PER_LEVEL_MAX    2.3   /* nats of one level: no more than a factor of ten */
+#define STEPS_CHANCE     2     /* nats that the best of many columns has by chance */
 #define MEASURED_ERROR   0.02  /* of meters whose values are not of the very same second */
 #define POWER_FACTOR_MAX 1.04
 
@@ -90,6 +91,59 @@ static void associate(struct pair *p) {
                 p->association = (levels - 1) * fmax(-1, fmin(PER_LEVEL_MAX, log(apart / together)));
 }
 
+/* Steps of both columns from moment to moment, each limited to what is usual, so that one large step is not all. */
+struct steps {
+        unsigned n;
+        double current[MOMENTS_MAX], power[MOMENTS_MAX];
+};
+
+static void collect_steps(const struct bench *b, const struct column *i, const struct column *w, struct steps *s) {
+        unsigned before = MOMENTS_MAX;
+
+        s->n = 0;
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                if (isnan(i->log_x[t]) || isnan(w->log_x[t]))
+                        continue;
+                if (before < MOMENTS_MAX) {
+                        s->current[s->n] = i->log_x[t] - i->log_x[before];
+                        s->power[s->n] = w->log_x[t] - w->log_x[before];
+                        s->n += s->current[s->n] != 0 || s->power[s->n] != 0;
+                }
+                before = t;
+        }
+}
+
+static void limit_steps(double *steps, unsigned n) {
+        double sum = 0, most;
+
+        for (unsigned k = 0; k < n; k++)
+                sum += fabs(steps[k]);
+        most = 3 * sum / n;
+        for (unsigned k = 0; k < n; k++)
+                steps[k] = fmax(-most, fmin(most, steps[k]));
+}
+
+/* Nats of both going up and down together. */
+static double rate_steps(const struct bench *b, const struct column *i, const struct column *w) {
+        double both = 0, currents = 0, powers = 0, together;
+        struct steps s;
+
+        collect_steps(b, i, w, &s);
+        if (s.n < 3)
+                return 0;
+        limit_steps(s.current, s.n);
+        limit_steps(s.power, s.n);
+        for (unsigned k = 0; k < s.n; k++) {
+                both += s.current[k] * s.power[k];
+                currents += s.current[k] * s.current[k];
+                powers += s.power[k] * s.power[k];
+        }
+        if (both <= 0)
+                return 0;
+        together = fmin(both * both / (currents * powers), 0.995);
+        return -0.5 * fmin(s.n - 2, ASSOCIATION_MAX) * log(1 - together) - STEPS_CHANCE;
+}
+
 /* Loads that are switched off take current and power along; what is told late is seen at the next moment. */
 static double rate_switching(const struct bench *b, const struct column *i, const struct column *w) {
         double same = 0, all = 0;
@@ -128,6 +182,7 @@ bool pair_measure(const struct bench *b, int current, int power, int voltage, st
         ret->quantum = 0.3 * (i->step / i->median + w->step / w->median);
         ret->quantum = fmin(ret->quantum, 0.3);
         associate(ret);
+        ret->association = fmax(ret->association, rate_steps(b, i, w));
         ret->switching = rate_switching(b, i, w);
         return true;
 }
@@ -236,6 +291,11 @@ static double rate_numbers(const struct bench *b, const struct circuit *c) {
         return nats - 0.03 * fmin(abs(v - i) + abs(v - p), 20);
 }
 
+/* What would be lost: these columns could be a voltage or a frequency as well. */
+static double rate_loss(const struct column *c) {
+        return fmax(0, fmax(c->voltage_score, c->frequency_score));
+}
+
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
         const struct column *v = &b->columns[c->voltage];
         double heavy, upper = upper_factor(p, &heavy), factor, above;
@@ -251,6 +311,7 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->peak_power = b->columns[c->power].max;
         c->is_signed = b->columns[c->power].n_negative > 0;
         c->score = v->voltage_score * 0.5 + p->association + p->switching + pair_rate_factor(c->power_factor) +
-                   rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05);
+                   rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
+                   rate_loss(&b->columns[c->current]) - rate_loss(&b->columns[c->power]);
         return c->score;
 }
