@@ -9,13 +9,18 @@
 
 struct range {
         double low, high;
+        double from, to;           /* where nearly all are: each unit beyond costs 0.1 nats for voltages */
         double score;              /* nats: how rarely a number of another kind lies in it, with its own frequency */
 };
 
 /* Between a phase and neutral in all countries, and between two phases of the 230 and 240 V systems. */
-static const struct range mains[] = { { 198, 264, 2 }, { 96, 135, 1.5 }, { 342, 440, 0 } };
+static const struct range mains[] = {
+        { 198, 264, 215, 250, 2 }, { 96, 135, 108, 127, 1.5 }, { 342, 440, 380, 420, 0 },
+};
 /* Grids stay within 0.5 Hz; a generator may not. */
-static const struct range grids[] = { { 49.5, 50.5, 4 }, { 59.5, 60.5, 4 }, { 45, 65, -0.5 } };
+static const struct range grids[] = {
+        { 49.5, 50.5, 49.8, 50.2, 4 }, { 59.5, 60.5, 59.8, 60.2, 4 }, { 45, 65, 45, 65, -1 },
+};
 
 /* The exponent that brings the value into a range. */
 static const struct range *find_range(const struct range *ranges, size_t n, double value, int *ret_exponent) {
@@ -38,6 +43,15 @@ static double restlessness(const struct column *c) {
         return changes * 0.1 + (c->changes >= 4 ? 2 * (turning - 0.3) : 0);
 }
 
+/* What goes one way only is counted, not measured. */
+static bool is_one_way(const struct column *c) {
+        return c->turns == 0 && c->changes >= 5;
+}
+
+static double beyond(const struct range *r, double value) {
+        return fmax(0, fmax(r->from - value, value - r->to));
+}
+
 static void rate_voltage(struct column *c) {
         const struct range *r;
         int e;
@@ -51,7 +65,8 @@ static void rate_voltage(struct column *c) {
         c->voltage_exponent = e;
         /* Meters tell 0.1 V for the most part, some 0.01; in whole volts much else looks the same. */
         c->voltage_score = r->score + restlessness(c) - (e == 0 ? 3 : 0) - (e == -3 ? 1.5 : 0) - (e < -3 ? 4 : 0) -
-                           (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0);
+                           (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0) - (is_one_way(c) ? 4 : 0) -
+                           0.1 * beyond(r, c->median * pow(10, e)) - (c->min < 0.8 * c->median ? 1 : 0);
         if (c->changes == 0 && c->voltage_score > CONSTANT)
                 c->voltage_score = CONSTANT;
 }
@@ -64,10 +79,13 @@ static void rate_frequency(struct column *c) {
         if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
                 return;
         r = find_range(grids, sizeof grids / sizeof *grids, c->median, &e);
-        if (!r || e > -1 || (c->grows && c->changes > 2) || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
+        if (!r || e > -1 || is_one_way(c) || (c->grows && c->changes > 2) || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
                 return;
         c->frequency_exponent = e;
-        c->frequency_score = r->score + restlessness(c) - (e < -3 ? 1.5 : 0);
+        /* Within minutes a grid moves by some 0.02 Hz. */
+        c->frequency_score = r->score + restlessness(c) - (e < -3 ? 1.5 : 0) - (e == -1 ? 1 : 0) -
+                             (c->spread > 0.002 ? 3 : 0) - (beyond(r, c->min * pow(10, e)) > 0 ? 1 : 0) -
+                             (beyond(r, c->max * pow(10, e)) > 0 ? 1 : 0);
 }
 
 /* Insertion by score. */

@@ -139,11 +139,16 @@ static void tell_scaled(const struct bench *b, const struct circuit *c, int colu
 
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
-        double sure = logistic(v->voltage_score - 1.5), role = c ? role_confidence(c) : 0;
+        double sure = logistic(v->voltage_score - 1.5);
+        double role = c && c->association > 3 ? role_confidence(c) : 0;
         struct hypothesis *h;
 
         /* P = V * I speaks for a voltage, but others of its size would do as well. */
-        sure = c ? 1 - (1 - sure) * (1 - 0.8 * role) : fmin(sure, CAP_UNSURE);
+        sure = role > 0 ? 1 - (1 - sure) * (1 - 0.8 * role) : fmin(sure, CAP_UNSURE);
+        /* A meter that tells its voltages tells all of them with one scale. */
+        if (!c && b->n_circuits > 0 && b->circuits[0].layout == LAYOUT_NONE &&
+            b->columns[b->circuits[0].voltage].voltage_exponent != v->voltage_exponent)
+                sure = fmin(sure, 0.4);
         if (v->distinct < 3 || v->changes < 4)
                 sure = fmin(sure, CAP_FEW);
         h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);

@@ -310,7 +310,7 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->peak_current = b->columns[c->current].max;
         c->peak_power = b->columns[c->power].max;
         c->is_signed = b->columns[c->power].n_negative > 0;
-        c->score = v->voltage_score * 0.5 + p->association + p->switching + pair_rate_factor(c->power_factor) +
+        c->score = v->voltage_score - 0.5 * b->columns[b->voltages[0]].voltage_score + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
                    rate_loss(&b->columns[c->current]) - rate_loss(&b->columns[c->power]);
         return c->score;

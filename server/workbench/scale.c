@@ -84,24 +84,46 @@ static double wire_resistance(const struct bench *b, const struct circuit *c) {
 
 /* Wires of a house have some 0.1 to 1.5 ohms, with their transformer and socket. */
 static double rate_resistance(double ohms) {
-        double off = log(ohms / 0.4) / 0.9;
+        double off = log(ohms / 0.4) / 1.2;
 
-        return ohms > 0 ? -off * off / 2 : 0;
+        return ohms > 0 ? fmax(-2.5, -off * off / 2) : 0;
+}
+
+/* All circuits of a meter have one scale if they have one ratio. */
+static bool is_alike(const struct circuit *a, const struct circuit *b) {
+        return a->layout == LAYOUT_NONE && b->layout == LAYOUT_NONE && a->ratio == b->ratio;
 }
 
 static double rate_choice(const struct bench *b, const struct circuit *c, double resistance, int current) {
         int voltage = b->columns[c->voltage].voltage_exponent, power = current + c->ratio;
-        double nats = log(count_pairs(current, power));
+        double nats = log(count_pairs(current, power)), amperes = 0, watts = 0;
 
         for (unsigned i = 0; i < b->n_energies; i++)
                 if (b->energies[i].power < 0)
                         nats += log(count_energies(power + b->energies[i].ratio)) / b->n_energies;
-        nats += rate_size(c->peak_current * pow(10, current), c->peak_power * pow(10, power));
-        return nats + rate_resistance(resistance * pow(10, voltage - current));
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                if (is_alike(c, &b->circuits[i])) {
+                        amperes = fmax(amperes, b->circuits[i].peak_current * pow(10, current));
+                        watts = fmax(watts, b->circuits[i].peak_power * pow(10, power));
+                }
+        return nats + rate_size(amperes, watts) + rate_resistance(resistance * pow(10, voltage - current));
+}
+
+/* Where circuits differ, what the one with the least says: the voltage may be another one's. */
+static double least_resistance(const struct bench *b, const struct circuit *c) {
+        double least = 0;
+
+        for (unsigned i = 0; i < b->n_circuits; i++) {
+                double ohms = is_alike(c, &b->circuits[i]) ? wire_resistance(b, &b->circuits[i]) : 0;
+
+                if (ohms > 0 && (least == 0 || ohms < least))
+                        least = ohms;
+        }
+        return least;
 }
 
 struct scale_choice bench_choose_scale(const struct bench *b, const struct circuit *c) {
-        double resistance = wire_resistance(b, c), best = -HUGE_VAL, second = -HUGE_VAL, sum = 0;
+        double resistance = least_resistance(b, c), best = -HUGE_VAL, second = -HUGE_VAL, sum = 0;
         struct scale_choice choice = { .current = -3 };
         unsigned known = 0;
 
