@@ -60,20 +60,35 @@ static double scatter_of(const double *values, unsigned n, double middle) {
         return sum;
 }
 
-static struct fit fit_column(const struct bench *b, const struct circuit *c, const struct column *x,
-                             expectation_fn expected) {
+/* Logarithms of what is expected at each moment; NAN: nothing. */
+static void expect(const struct bench *b, const struct circuit *c, expectation_fn expected, double *ret) {
+        for (unsigned t = 0; t < b->n_moments; t++) {
+                double e = log(expected(b, c, t));
+
+                ret[t] = isinf(e) ? NAN : e;
+        }
+}
+
+/* On the mean nowhere near a power of ten: most columns need no closer look. */
+static bool is_far_off(const double *logs, unsigned n) {
+        double sum = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                sum += logs[i] / n;
+        return fabs(sum - round(sum / M_LN10) * M_LN10) > 0.3;
+}
+
+static struct fit fit_column(const struct bench *b, const double *expected, const struct column *x) {
         double logs[MOMENTS_MAX], wanted[MOMENTS_MAX], middle, off;
         struct fit f = { .error = HUGE_VAL };
 
         for (unsigned t = 0; t < b->n_moments; t++) {
-                double e = log(expected(b, c, t));
-
-                if (isnan(e) || isinf(e) || isnan(x->log_x[t]) || fabs(x->x[t]) < 2 * x->step)
+                if (isnan(expected[t]) || isnan(x->log_x[t]) || fabs(x->x[t]) < 2 * x->step)
                         continue;
-                logs[f.n] = e - x->log_x[t];
-                wanted[f.n++] = e;
+                logs[f.n] = expected[t] - x->log_x[t];
+                wanted[f.n++] = expected[t];
         }
-        if (f.n < MOMENTS_MIN)
+        if (f.n < MOMENTS_MIN || is_far_off(logs, f.n))
                 return f;
         f.variety = scatter_of(wanted, f.n, median_of(wanted, f.n));
         middle = median_of(logs, f.n);
@@ -88,12 +103,15 @@ static struct fit fit_column(const struct bench *b, const struct circuit *c, con
 static bool is_free(const struct bench *b, unsigned column) {
         const struct column *c = &b->columns[column];
 
-        return !b->used[column] && !c->is_flag && c->changes > 0 && c->distinct > 2;
+        return !b->used[column] && !c->is_flag && c->layout == LAYOUT_NONE && c->changes > 0 && c->distinct > 2;
 }
 
 /* The best of the free columns for an expectation; -1: none fits. */
 static int find_fit(const struct bench *b, const struct circuit *c, expectation_fn expected, struct fit *ret) {
+        double logs[MOMENTS_MAX];
         int best = -1;
+
+        expect(b, c, expected, logs);
 
         *ret = (struct fit) { .error = FIT_MAX };
         for (unsigned k = 0; k < b->n_columns; k++) {
@@ -101,7 +119,7 @@ static int find_fit(const struct bench *b, const struct circuit *c, expectation_
 
                 if (!is_free(b, k))
                         continue;
-                f = fit_column(b, c, &b->columns[k], expected);
+                f = fit_column(b, logs, &b->columns[k]);
                 /* What hardly varies is met by chance. */
                 if (f.error >= ret->error || f.error > 0.5 * f.variety)
                         continue;
@@ -135,9 +153,12 @@ static double power_over(const struct bench *b, const struct circuit *c, unsigne
 /* V * I fits the current even better than the active power does, so that it can have been taken for it. Then another
  * column is somewhat below it, by a share that changes with the load. */
 static void settle_apparent(struct bench *b, struct circuit *c) {
-        struct fit own = fit_column(b, c, &b->columns[c->power], apparent_expected);
+        double logs[MOMENTS_MAX], best_part = 0.5;
+        struct fit own;
         int best = -1;
-        double best_part = 0.5;
+
+        expect(b, c, apparent_expected, logs);
+        own = fit_column(b, logs, &b->columns[c->power]);
 
         if (own.error > 0.02 || own.exponent != 0)
                 return;
@@ -160,6 +181,28 @@ static void settle_apparent(struct bench *b, struct circuit *c) {
         c->peak_power = b->columns[best].max;
         c->is_signed = b->columns[best].n_negative > 0;
         b->used[best] = true;
+}
+
+/* Nats of other columns that only this circuit explains: the closer, and the more they vary, the better. */
+static double rate_explained(const struct bench *b, const struct circuit *c, expectation_fn expected, double limit) {
+        double logs[MOMENTS_MAX], best = 0;
+
+        expect(b, c, expected, logs);
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *x = &b->columns[k];
+                struct fit f;
+
+                if (!is_free(b, k) || (int) k == c->voltage || (int) k == c->current || (int) k == c->power)
+                        continue;
+                f = fit_column(b, logs, x);
+                if (f.error < limit)
+                        best = fmax(best, f.variety > 2 * f.error ? 7 : 2.5);
+        }
+        return best;
+}
+
+double bench_rate_explained(const struct bench *b, const struct circuit *c) {
+        return rate_explained(b, c, factor_at, 0.03) + rate_explained(b, c, reactive_at, 0.05);
 }
 
 static void attach(struct bench *b, struct circuit *c, expectation_fn expected, int *column, double *error,

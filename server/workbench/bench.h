@@ -142,6 +142,8 @@ void bench_find_circuits(struct bench *b);
 
 /* What follows from circuits: apparent and reactive power, power factors, the total, directions. */
 void bench_attach(struct bench *b);
+/* Nats of what else would follow from a circuit. */
+double bench_rate_explained(const struct bench *b, const struct circuit *c);
 
 /* energy.c */
 void bench_find_energies(struct bench *b);

@@ -4,6 +4,7 @@
 #include "workbench/pair.h"
 
 #define CANDIDATES_MAX 96
+#define EXPLAINED_MAX  16
 #define SCREENED_MAX   48   /* columns that may be a current or a power: those that change most */
 #define SCORE_MIN      1.5  /* nats: less is chance */
 
@@ -82,6 +83,20 @@ static void try_pair(const struct bench *b, int current, int power, struct searc
 static bool shares_column(const struct circuit *a, const struct circuit *b) {
         return a->current == b->current || a->current == b->power || a->power == b->current || a->power == b->power ||
                a->voltage == b->current || a->voltage == b->power || b->voltage == a->current || b->voltage == a->power;
+}
+
+/* The likeliest are looked at together with what else they explain, and put in order again. */
+static void rate_together(const struct bench *b, struct search *s) {
+        unsigned n = s->n < EXPLAINED_MAX ? s->n : EXPLAINED_MAX;
+        struct circuit first[EXPLAINED_MAX];
+
+        memcpy(first, s->candidates, n * sizeof first[0]);
+        s->n -= n;
+        memmove(s->candidates, s->candidates + n, s->n * sizeof s->candidates[0]);
+        for (unsigned k = 0; k < n; k++) {
+                first[k].score += bench_rate_explained(b, &first[k]);
+                note_candidate(s, &first[k]);
+        }
 }
 
 /* Takes the best that fits to what is taken. Returns the sum of the scores. */
@@ -186,6 +201,7 @@ void bench_find_circuits(struct bench *b) {
                 for (unsigned k = 0; k < n; k++)
                         if (i != k)
                                 try_pair(b, screened[i], screened[k], &s);
+        rate_together(b, &s);
         total = improve(&s, taken, &n_taken);
         memset(s.banned, 0, sizeof s.banned);
         weigh_rivals(&s, taken, n_taken, total);

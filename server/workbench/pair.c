@@ -11,6 +11,7 @@
 #define SAME_LEVEL       0.03  /* relative: loads closer than this are one */
 #define ASSOCIATION_MAX  25    /* levels that count: more only repeat what these say */
 #define PER_LEVEL_MAX    2.3   /* nats of one level: no more than a factor of ten */
+#define FOLLOWING_MAX    6     /* nats */
 #define STEPS_CHANCE     2     /* nats that the best of many columns has by chance */
 #define MEASURED_ERROR   0.02  /* of meters whose values are not of the very same second */
 #define POWER_FACTOR_MAX 1.04
@@ -89,6 +90,9 @@ static void associate(struct pair *p) {
         p->association = 0;
         if (levels > 1 && apart > 0)
                 p->association = (levels - 1) * fmax(-1, fmin(PER_LEVEL_MAX, log(apart / together)));
+        /* A load that hardly changes cannot show whether P / I is steadier. */
+        if (apart < 3 * (MEASURED_ERROR + p->quantum))
+                p->association = fmax(p->association, 0);
 }
 
 /* Steps of both columns from moment to moment, each limited to what is usual, so that one large step is not all. */
@@ -275,7 +279,7 @@ static double rate_following(const struct bench *b, const struct circuit *c) {
         }
         if (n < 4 || with <= 0 || without <= 0)
                 return 0;
-        return fmax(-1, fmin(n, 20) * 0.5 * log(without / with));
+        return fmax(-1, fmin(FOLLOWING_MAX, fmin(n, 20) * 0.5 * log(without / with)));
 }
 
 /* The weakest of hints: what is numbered side by side was made together; 18, 19 and 20 are current, power and voltage
@@ -293,7 +297,14 @@ static double rate_numbers(const struct bench *b, const struct circuit *c) {
 
 /* What would be lost: these columns could be a voltage or a frequency as well. */
 static double rate_loss(const struct column *c) {
-        return fmax(0, fmax(c->voltage_score, c->frequency_score));
+        return 3 * fmax(0, fmax(c->voltage_score, c->frequency_score));
+}
+
+/* Against the likeliest voltage that there is. */
+static double rate_voltage(const struct bench *b, const struct column *v) {
+        double best = b->columns[b->voltages[0]].voltage_score;
+
+        return 0.5 * v->voltage_score + fmax(-10, 3 * (v->voltage_score - best));
 }
 
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
@@ -310,7 +321,7 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->peak_current = b->columns[c->current].max;
         c->peak_power = b->columns[c->power].max;
         c->is_signed = b->columns[c->power].n_negative > 0;
-        c->score = v->voltage_score - 0.5 * b->columns[b->voltages[0]].voltage_score + p->association + p->switching + pair_rate_factor(c->power_factor) +
+        c->score = rate_voltage(b, v) + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
                    rate_loss(&b->columns[c->current]) - rate_loss(&b->columns[c->power]);
         return c->score;
