@@ -34,6 +34,7 @@ struct column {
         double median;             /* the same */
         double spread;             /* mean distance from the median, relative */
         double step;               /* all values are multiples of it */
+        bool is_sum;               /* of two or three others */
         bool grows;                /* it never fell */
         int voltage_exponent;      /* its scale if it is one, valid when voltage_score > 0 */
         double voltage_score;      /* nats in favour of a voltage, by itself */
@@ -134,6 +135,11 @@ void bench_add_words(struct bench *b);
 
 /* Scores as voltages and frequencies, each by itself; fills voltages. */
 void bench_rate_gauges(struct bench *b);
+
+/* sums.c */
+
+/* Marks the columns that are sums of others. */
+void bench_find_sums(struct bench *b);
 
 /* circuit.c */
 void bench_find_circuits(struct bench *b);

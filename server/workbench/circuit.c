@@ -1,4 +1,5 @@
 /* Which current belongs to which power and voltage: all of them at once, so that one column is not two things. */
+#include <math.h>
 #include <string.h>
 
 #include "workbench/pair.h"
@@ -6,7 +7,7 @@
 #define CANDIDATES_MAX 96
 #define EXPLAINED_MAX  16
 #define SCREENED_MAX   48   /* columns that may be a current or a power: those that change most */
-#define SCORE_MIN      1.5  /* nats: less is chance */
+#define SCORE_MIN      3    /* nats: less is chance */
 
 struct search {
         unsigned n, most;          /* most: circuits that there is room for */
@@ -19,7 +20,7 @@ static bool may_flow(const struct column *c) {
         bool is_one_way = (c->grows && c->spread < 0.01) ||
                           (c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8));
 
-        return !c->is_flag && c->layout == LAYOUT_NONE && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
+        return !c->is_flag && !c->is_sum && c->layout == LAYOUT_NONE && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
 }
 
 static bool changes_more(const struct column *a, const struct column *b) {
@@ -175,7 +176,7 @@ static void share_voltages(struct bench *b) {
                 const struct column *c = &b->columns[k];
                 const struct column *first = &b->columns[b->circuits[0].voltage];
 
-                if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent && c->max < 1.5 * first->min * 1.2)
+                if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent && fabs(c->median / first->median - 1) < 0.15)
                         own[n++] = (int) k;
         }
         if (n != b->n_circuits)

@@ -227,25 +227,20 @@ static double rate_ratio(int ratio) {
         }
 }
 
-/* P / (V * I) in raw numbers below which nearly all of it stays; what is heavy counts more. */
-static double upper_factor(const struct pair *p, double *ret_heavy) {
-        double logs[MOMENTS_MAX], heaviest = -HUGE_VAL, sum = 0, weights = 0;
-        unsigned n = 0;
+/* P / (V * I) in raw numbers, where much flows. */
+static double heavy_factor(const struct pair *p) {
+        double heaviest = -HUGE_VAL, sum = 0, weights = 0;
 
         for (unsigned k = 0; k < p->n_levels; k++)
                 heaviest = fmax(heaviest, p->levels[k].power);
         for (unsigned k = 0; k < p->n_levels; k++) {
                 const struct load_level *l = &p->levels[k];
-                double factor = l->power - l->current - l->voltage, weight = l->weight * exp(l->power - heaviest);
+                double weight = l->weight * exp(l->power - heaviest);
 
-                if (l->weight > 0.2)
-                        logs[n++] = factor;
-                sum += weight * factor;
+                sum += weight * (l->power - l->current - l->voltage);
                 weights += weight;
         }
-        *ret_heavy = exp(sum / weights);
-        median_of(logs, n);
-        return exp(logs[(n - 1) * 9 / 10]);
+        return exp(sum / weights);
 }
 
 /* Share of the levels that would have a power factor above 1. */
@@ -296,8 +291,10 @@ static double rate_numbers(const struct bench *b, const struct circuit *c) {
 }
 
 /* What would be lost: these columns could be a voltage or a frequency as well. */
-static double rate_loss(const struct column *c) {
-        return 3 * fmax(0, fmax(c->voltage_score, c->frequency_score));
+static double rate_loss(const struct bench *b, const struct column *c) {
+        double best = b->columns[b->voltages[0]].voltage_score;
+
+        return 3 * fmax(0, fmax(fmin(c->voltage_score, c->voltage_score - best + 2), c->frequency_score));
 }
 
 /* Against the likeliest voltage that there is. */
@@ -309,8 +306,8 @@ static double rate_voltage(const struct bench *b, const struct column *v) {
 
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
         const struct column *v = &b->columns[c->voltage];
-        double heavy, upper = upper_factor(p, &heavy), factor, above;
-        int e = (int) floor(log10((POWER_FACTOR_MAX + p->quantum) / upper));
+        double heavy = heavy_factor(p), factor, above;
+        int e = (int) floor(log10((POWER_FACTOR_MAX + p->quantum) / heavy));
 
         factor = pow(10, e);
         above = share_above_one(p, factor);
@@ -323,6 +320,6 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->is_signed = b->columns[c->power].n_negative > 0;
         c->score = rate_voltage(b, v) + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
-                   rate_loss(&b->columns[c->current]) - rate_loss(&b->columns[c->power]);
+                   rate_loss(b, &b->columns[c->current]) - rate_loss(b, &b->columns[c->power]);
         return c->score;
 }

@@ -104,6 +104,7 @@ int suggest(const struct observations *o, const struct suggest_settings *setting
         bench_rate_gauges(b);
         bench_refill(b);
         bench_find_layouts(b);
+        bench_find_sums(b);
         bench_find_circuits(b);
         bench_attach(b);
         bench_find_energies(b);
