@@ -7,6 +7,8 @@
 
 #define CONSTANT 0.01  /* nats for what never changed: only a circuit can tell that it is a voltage */
 
+#define RESTARTS_MAX 2     /* of an MCU within a recording: after each it says 0 for a while */
+
 struct range {
         double low, high;
         double from, to;           /* where nearly all are: each unit beyond costs 0.1 nats for voltages */
@@ -52,12 +54,27 @@ static double beyond(const struct range *r, double value) {
         return fmax(0, fmax(r->from - value, value - r->to));
 }
 
-static void rate_voltage(struct column *c) {
+/* How often it went to 0 and came back. */
+static unsigned count_returns(const struct column *c, unsigned n_moments) {
+        unsigned n = 0;
+        bool was_zero = false;
+
+        for (unsigned t = 0; t < n_moments; t++) {
+                if (isnan(c->x[t]))
+                        continue;
+                n += was_zero && c->x[t] != 0;
+                was_zero = c->x[t] == 0;
+        }
+        return n;
+}
+
+/* A meter lives from the mains it measures. Each zero would be a restart, and those are rare. */
+static void rate_voltage(struct column *c, unsigned n_moments) {
         const struct range *r;
         int e;
 
         c->voltage_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12 || count_returns(c, n_moments) > RESTARTS_MAX)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)
@@ -108,7 +125,7 @@ void bench_rate_gauges(struct bench *b) {
         for (unsigned i = 0; i < b->n_columns; i++) {
                 struct column *c = &b->columns[i];
 
-                rate_voltage(c);
+                rate_voltage(c, b->n_moments);
                 rate_frequency(c);
                 if (c->voltage_score > 0)
                         note_voltage(b, (int) i);
