@@ -234,6 +234,30 @@ static void find_total(struct bench *b) {
                 b->used[b->total] = true;
 }
 
+/* S^2 = P^2 + Q^2 knows no difference between P and Q: the power factor does, and energy is the integral of P alone. */
+static void settle_reactive(struct bench *b, int circuit) {
+        struct circuit *c = &b->circuits[circuit];
+        int power = c->power;
+        double own, other;
+
+        c->is_settled = c->factor >= 0 || c->reactive < 0;
+        if (c->is_settled)
+                return;
+        own = bench_rate_energies(b, circuit);
+        c->power = c->reactive;
+        other = bench_rate_energies(b, circuit);
+        c->power = power;
+        c->is_settled = fabs(own - other) > 2;
+        if (other <= own + 2)
+                return;
+        c->power = c->reactive;
+        c->reactive = power;
+        c->ratio += c->reactive_exponent;
+        c->reactive_exponent = -c->reactive_exponent;
+        c->peak_power = b->columns[c->power].max;
+        c->is_signed = b->columns[c->power].n_negative > 0;
+}
+
 void bench_attach(struct bench *b) {
         for (unsigned i = 0; i < b->n_circuits; i++) {
                 b->used[b->circuits[i].voltage] = true;
@@ -249,5 +273,6 @@ void bench_attach(struct bench *b) {
                 attach(b, c, apparent_expected, &c->apparent, &c->apparent_error, &c->apparent_exponent);
                 attach(b, c, reactive_at, &c->reactive, &c->reactive_error, &c->reactive_exponent);
                 attach(b, c, factor_at, &c->factor, &c->factor_error, &c->factor_exponent);
+                settle_reactive(b, (int) i);
         }
 }

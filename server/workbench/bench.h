@@ -64,8 +64,8 @@ struct circuit {
         int apparent_exponent, reactive_exponent;  /* of their scales minus that of the power's */
         int factor_exponent;              /* of its scale */
         double apparent_error, reactive_error, factor_error;  /* relative */
-        int direction;                 /* column; -1: none */
-        int direction_reverse;
+        int direction;                 /* column of a flag that tells where an unsigned power flows; -1: none */
+        bool is_settled;               /* the energy or the power factor tells active from reactive power */
 };
 
 /* A counter of energy, or its increments. */
@@ -78,6 +78,8 @@ struct energy {
         double score;
         double ticks;                  /* that it moved on */
         bool is_export, is_increment;
+        int flag;                      /* column: it grows only while this is flag_value; -1: none */
+        int flag_value;
 };
 
 struct bench {
@@ -153,6 +155,8 @@ double bench_rate_explained(const struct bench *b, const struct circuit *c);
 
 /* energy.c */
 void bench_find_energies(struct bench *b);
+/* Nats by which energies fit a circuit's power; 0: none does. */
+double bench_rate_energies(const struct bench *b, int circuit);
 
 /* scale.c */
 

@@ -194,15 +194,16 @@ static bool may_be_increment(const struct column *c) {
 static void try_source(const struct bench *b, int column, const struct source *s, bool is_increment,
                        struct energy *best) {
         struct energy e = {
-                .column = column, .circuit = s->circuit, .power = s->column, .is_export = s->negative,
-                .is_increment = is_increment,
+                .column = column, .circuit = s->circuit, .power = s->column,
+                .is_export = s->negative || (s->flag >= 0 && s->flag_value != 0),
+                .is_increment = is_increment, .flag = s->flag, .flag_value = s->flag_value,
         };
         struct path path;
 
         trace_path(b, &b->columns[column], s, is_increment, &path);
         if (path.n == 0)
                 return;
-        e.score = rate_path(&path, &b->columns[column], &e) - (is_increment ? 2 : 0);
+        e.score = rate_path(&path, &b->columns[column], &e) - (is_increment ? 2 : 0) - (s->flag >= 0 ? 2 : 0);
         if (e.score > best->score)
                 *best = e;
 }
@@ -224,6 +225,20 @@ static void try_both_ways(const struct bench *b, int column, struct source s, bo
                 try_source(b, column, &s, is_increment, best);
 }
 
+/* A power without a sign flows where a flag says: one register counts while it is 0, which by custom is import, another
+ * one else. */
+static void try_flags(const struct bench *b, int column, struct source s, struct energy *best) {
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *f = &b->columns[k];
+
+                if (!f->is_flag || f->changes < 2 || f->distinct != 2 || f->max != 1 || f->n_zero == 0)
+                        continue;
+                s.flag = (int) k;
+                for (s.flag_value = 0; s.flag_value < 2; s.flag_value++)
+                        try_source(b, column, &s, false, best);
+        }
+}
+
 /* Everything that may have been counted: the total that the meter tells, each circuit, their sum. */
 static void try_sources(const struct bench *b, int column, bool is_increment, struct energy *best) {
         struct source s = { .circuit = -1, .column = -1, .flag = -1 };
@@ -231,6 +246,8 @@ static void try_sources(const struct bench *b, int column, bool is_increment, st
         for (unsigned i = 0; i < b->n_circuits; i++) {
                 s.circuit = (int) i;
                 try_both_ways(b, column, s, is_increment, best);
+                if (!is_increment && !b->circuits[i].is_signed)
+                        try_flags(b, column, s, best);
         }
         s.circuit = -1;
         if (b->n_circuits > 1)
@@ -249,6 +266,27 @@ static void try_lone_powers(const struct bench *b, int column, struct energy *be
         }
 }
 
+double bench_rate_energies(const struct bench *b, int circuit) {
+        double best = 0;
+
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *c = &b->columns[k];
+                struct energy e = { .score = 0 };
+
+                if (b->settings->has_no_times || b->used[k] || !may_count(c))
+                        continue;
+                try_both_ways(b, (int) k, (struct source) { .circuit = circuit, .column = -1, .flag = -1 }, false, &e);
+                best = fmax(best, e.score);
+        }
+        return best;
+}
+
+/* The flag that two registers agree on, or one follows clearly. */
+static void note_direction(struct bench *b, const struct energy *e) {
+        if (e->flag >= 0 && e->circuit >= 0)
+                b->circuits[e->circuit].direction = e->flag;
+}
+
 void bench_find_energies(struct bench *b) {
         if (b->settings->has_no_times)
                 return;
@@ -264,6 +302,7 @@ void bench_find_energies(struct bench *b) {
                         try_lone_powers(b, (int) k, &best);
                 if (best.score <= SCORE_MIN)
                         continue;
+                note_direction(b, &best);
                 b->energies[b->n_energies++] = best;
                 b->used[k] = true;
         }

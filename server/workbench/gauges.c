@@ -74,7 +74,8 @@ static void rate_voltage(struct column *c, unsigned n_moments) {
         int e;
 
         c->voltage_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12 || count_returns(c, n_moments) > RESTARTS_MAX)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12 ||
+            count_returns(c, n_moments) > RESTARTS_MAX)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)

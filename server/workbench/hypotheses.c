@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define CAP_UNSURE 0.85    /* of what could still be another power of ten: never high */
+#define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
+#define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
 const char *const suggest_level_names[SUGGEST_LEVEL_COUNT] = {
@@ -87,6 +89,11 @@ static double role_confidence(const struct circuit *c) {
 
         if (c->layout != LAYOUT_NONE)
                 return c->layout_confidence;
+        if (c->reactive >= 0 && !c->is_settled)
+                return fmin(confidence, CAP_SYMMETRIC);
+        /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
+        if (c->power_factor < 0.7 && c->factor < 0)
+                confidence = fmin(confidence, CAP_UNSURE);
         return c->levels < 4 || c->association < 3 ? fmin(confidence, CAP_FEW) : confidence;
 }
 
@@ -130,11 +137,22 @@ static void tell_scaled(const struct bench *b, const struct circuit *c, int colu
                 if (ranks[k].confidence < 0.02)
                         continue;
                 h = hypothesis_add(s, quantity, ranks[k].exponent + shift, confidence * ranks[k].confidence);
+                if (h && quantity == Q_POWER && c->direction >= 0) {
+                        h->direction_id = b->columns[c->direction].id;
+                        h->direction_reverse = 1;
+                }
                 set_channel(h, c->channel);
                 set_sign(h, &b->columns[column]);
                 say_fit(b, c, h);
                 say_scale(&choice, ranks[k].exponent, h);
         }
+}
+
+/* Of the same scale and size. */
+static bool is_like(const struct column *a, const struct column *b) {
+        double ratio = a->median * pow(10, a->voltage_exponent) / (b->median * pow(10, b->voltage_exponent));
+
+        return (a->voltage_exponent == b->voltage_exponent || b->layout != LAYOUT_NONE) && fabs(ratio - 1) < 0.15;
 }
 
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
@@ -146,9 +164,8 @@ static void tell_voltage(const struct bench *b, int column, const struct circuit
         /* P = V * I speaks for a voltage, but others of its size would do as well. */
         sure = role > 0 ? 1 - (1 - sure) * (1 - 0.8 * role) : fmin(sure, CAP_UNSURE);
         /* A meter that tells its voltages tells all of them with one scale. */
-        if (!c && b->n_circuits > 0 && b->circuits[0].layout == LAYOUT_NONE &&
-            b->columns[b->circuits[0].voltage].voltage_exponent != v->voltage_exponent)
-                sure = fmin(sure, 0.4);
+        if (!c && !is_like(v, &b->columns[b->n_circuits > 0 ? b->circuits[0].voltage : b->voltages[0]]))
+                sure = fmin(sure, CAP_UNLIKE);
         if (v->distinct < 3 || v->changes < 4)
                 sure = fmin(sure, CAP_FEW);
         h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
@@ -181,6 +198,20 @@ static void tell_factor(const struct bench *b, const struct circuit *c, struct s
         say_fit(b, c, h);
 }
 
+static void tell_direction(const struct bench *b, const struct circuit *c, struct suggestion *s) {
+        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * role_confidence(c));
+        char p[24];
+
+        set_channel(h, c->channel);
+        if (!h)
+                return;
+        h->is_direction = true;
+        h->direction_reverse = 1;
+        hypothesis_say(h, "a register of energy grows by %s only while this is 0, or only while it is 1",
+                       name_of(b, c->power, p));
+        hypothesis_say(h, "that 1 means export is custom, and no physics");
+}
+
 static void tell_circuit(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         double role = role_confidence(c);
 
@@ -194,6 +225,8 @@ static void tell_circuit(const struct bench *b, int column, const struct circuit
                 tell_scaled(b, c, column, Q_REACTIVE_POWER, c->ratio + c->reactive_exponent, role * 0.95, s);
         else if (column == c->factor)
                 tell_factor(b, c, s);
+        else if (column == c->direction)
+                tell_direction(b, c, s);
 }
 
 static void tell_total(const struct bench *b, struct suggestion *s) {

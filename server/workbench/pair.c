@@ -294,7 +294,7 @@ static double rate_numbers(const struct bench *b, const struct circuit *c) {
 static double rate_loss(const struct bench *b, const struct column *c) {
         double best = b->columns[b->voltages[0]].voltage_score;
 
-        return 3 * fmax(0, fmax(fmin(c->voltage_score, c->voltage_score - best + 2), c->frequency_score));
+        return 3 * fmax(0, fmax(fmin(c->voltage_score, c->voltage_score - best + 3.5), c->frequency_score));
 }
 
 /* Against the likeliest voltage that there is. */
