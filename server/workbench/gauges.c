@@ -70,12 +70,13 @@ static unsigned count_returns(const struct column *c, unsigned n_moments) {
 
 /* A meter lives from the mains it measures. Each zero would be a restart, and those are rare. */
 static void rate_voltage(struct column *c, unsigned n_moments) {
+        unsigned returns = count_returns(c, n_moments);
         const struct range *r;
         int e;
 
         c->voltage_score = -10;
         if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12 ||
-            count_returns(c, n_moments) > RESTARTS_MAX)
+            returns > RESTARTS_MAX)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)
@@ -84,7 +85,11 @@ static void rate_voltage(struct column *c, unsigned n_moments) {
         /* Meters tell 0.1 V for the most part, some 0.01; in whole volts much else looks the same. */
         c->voltage_score = r->score + restlessness(c) - (e == 0 ? 3 : 0) - (e == -3 ? 1.5 : 0) - (e < -3 ? 4 : 0) -
                            (c->spread > 0.05 ? 1 : 0) - (c->distinct < 3 ? 1 : 0) - (is_one_way(c) ? 4 : 0) -
-                           0.1 * beyond(r, c->median * pow(10, e)) - (c->min < 0.8 * c->median ? 1 : 0);
+                           0.1 * beyond(r, c->median * pow(10, e)) - (c->min < 0.8 * c->median ? 1 : 0) -
+                           1.5 * returns;
+        /* A power factor in thousandths, or a share in tenths of a percent, goes up to 1000 and no further. */
+        if (c->max == 1000 || c->max == 100)
+                c->voltage_score -= 4;
         if (c->changes == 0 && c->voltage_score > CONSTANT)
                 c->voltage_score = CONSTANT;
 }

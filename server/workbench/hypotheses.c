@@ -92,7 +92,7 @@ static double role_confidence(const struct circuit *c) {
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
         /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
-        if (c->power_factor < 0.7 && c->factor < 0)
+        if (c->power_factor < 0.7)
                 confidence = fmin(confidence, CAP_UNSURE);
         return c->levels < 4 || c->association < 3 ? fmin(confidence, CAP_FEW) : confidence;
 }
@@ -190,7 +190,12 @@ static void tell_frequency(const struct bench *b, int column, struct suggestion 
 static void tell_factor(const struct bench *b, const struct circuit *c, struct suggestion *s) {
         const struct column *x = &b->columns[c->factor];
         double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * role_confidence(c);
-        struct hypothesis *h = hypothesis_add(s, Q_POWER_FACTOR, c->factor_exponent, sure);
+        struct hypothesis *h;
+
+        /* P = V * I * PF knows no difference between I and PF; what never comes near 1 may be either. */
+        if (x->max * pow(10, c->factor_exponent) < 0.95)
+                sure = fmin(sure, CAP_SYMMETRIC);
+        h = hypothesis_add(s, Q_POWER_FACTOR, c->factor_exponent, sure);
 
         set_channel(h, c->channel);
         set_sign(h, x);

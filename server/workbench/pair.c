@@ -82,6 +82,46 @@ static double scatter(const struct pair *p, enum subject what) {
         return sum / p->weight;
 }
 
+/* Logarithm of P / (V * I) in raw numbers, or of P / I without a voltage, where much flows. */
+static double heavy_ratio(const struct pair *p) {
+        double heaviest = -HUGE_VAL, sum = 0, weights = 0;
+
+        for (unsigned k = 0; k < p->n_levels; k++)
+                heaviest = fmax(heaviest, p->levels[k].power);
+        for (unsigned k = 0; k < p->n_levels; k++) {
+                const struct load_level *l = &p->levels[k];
+                double weight = l->weight * exp(l->power - heaviest);
+
+                sum += weight * (l->power - l->current - l->voltage);
+                weights += weight;
+        }
+        return sum / weights;
+}
+
+/* P / I of the power at one load and the current at another, or of both at one, is above what it is where much flows
+ * this often. */
+static double share_beyond(const struct pair *p, unsigned shift, double limit) {
+        double beyond = 0;
+
+        for (unsigned k = 0; k < p->n_levels; k++) {
+                const struct load_level *other = &p->levels[(k + shift) % p->n_levels];
+
+                if (p->levels[k].power - p->levels[k].voltage - other->current > limit)
+                        beyond += p->levels[k].weight;
+        }
+        return beyond / p->weight;
+}
+
+/* Nats of P never being above V * I: where much comes back from a roof, it is anything below. */
+static double rate_bound(const struct pair *p) {
+        double limit = heavy_ratio(p) + 0.1 + 2 * p->quantum, levels = fmin(p->weight, ASSOCIATION_MAX), own;
+
+        if (p->n_levels < 6)
+                return 0;
+        own = share_beyond(p, 0, limit);
+        return levels * (log(1.02 - own) - log(1.02 - share_beyond(p, p->n_levels / 2, limit))) - STEPS_CHANCE;
+}
+
 static void associate(struct pair *p) {
         double apart = fmin(scatter(p, OF_CURRENT), scatter(p, OF_POWER)), levels = fmin(p->weight, ASSOCIATION_MAX);
         double together = fmax(scatter(p, OF_RATIO), MEASURED_ERROR + p->quantum);
@@ -186,7 +226,7 @@ bool pair_measure(const struct bench *b, int current, int power, int voltage, st
         ret->quantum = 0.3 * (i->step / i->median + w->step / w->median);
         ret->quantum = fmin(ret->quantum, 0.3);
         associate(ret);
-        ret->association = fmax(ret->association, rate_steps(b, i, w));
+        ret->association = fmax(fmax(ret->association, rate_bound(ret)), rate_steps(b, i, w));
         ret->switching = rate_switching(b, i, w);
         return true;
 }
@@ -225,22 +265,6 @@ static double rate_ratio(int ratio) {
         default:
                 return -7;
         }
-}
-
-/* P / (V * I) in raw numbers, where much flows. */
-static double heavy_factor(const struct pair *p) {
-        double heaviest = -HUGE_VAL, sum = 0, weights = 0;
-
-        for (unsigned k = 0; k < p->n_levels; k++)
-                heaviest = fmax(heaviest, p->levels[k].power);
-        for (unsigned k = 0; k < p->n_levels; k++) {
-                const struct load_level *l = &p->levels[k];
-                double weight = l->weight * exp(l->power - heaviest);
-
-                sum += weight * (l->power - l->current - l->voltage);
-                weights += weight;
-        }
-        return exp(sum / weights);
 }
 
 /* Share of the levels that would have a power factor above 1. */
@@ -306,7 +330,7 @@ static double rate_voltage(const struct bench *b, const struct column *v) {
 
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
         const struct column *v = &b->columns[c->voltage];
-        double heavy = heavy_factor(p), factor, above;
+        double heavy = exp(heavy_ratio(p)), factor, above;
         int e = (int) floor(log10((POWER_FACTOR_MAX + p->quantum) / heavy));
 
         factor = pow(10, e);

@@ -42,7 +42,7 @@ static bool has_sum(const struct bench *b, int total, const int *parts, unsigned
 
         for (unsigned i = 0; i < n; i++) {
                 all[i] = &b->columns[parts[i]];
-                if (parts[i] == total || all[i]->median > 1.2 * t->max || all[i]->max < 0.01 * t->max)
+                if (parts[i] == total || all[i]->median > 1.2 * t->max || all[i]->max < 0.002 * t->max)
                         return false;
         }
         return is_sum(b, t, all, n);
