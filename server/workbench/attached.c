@@ -100,6 +100,13 @@ static struct fit fit_column(const struct bench *b, const double *expected, cons
         return f;
 }
 
+/* A power factor is told in hundredths or thousandths, and is never above 1. */
+static bool is_possible(const struct column *x, expectation_fn expected, const struct fit *f) {
+        if (expected != factor_at)
+                return true;
+        return (f->exponent == -2 || f->exponent == -3) && x->max * pow(10, f->exponent) < 1.02;
+}
+
 static bool is_free(const struct bench *b, unsigned column) {
         const struct column *c = &b->columns[column];
 
@@ -121,7 +128,7 @@ static int find_fit(const struct bench *b, const struct circuit *c, expectation_
                         continue;
                 f = fit_column(b, logs, &b->columns[k]);
                 /* What hardly varies is met by chance. */
-                if (f.error >= ret->error || f.error > 0.5 * f.variety)
+                if (f.error >= ret->error || f.error > 0.5 * f.variety || !is_possible(&b->columns[k], expected, &f))
                         continue;
                 *ret = f;
                 best = (int) k;
@@ -195,7 +202,7 @@ static double rate_explained(const struct bench *b, const struct circuit *c, exp
                 if (!is_free(b, k) || (int) k == c->voltage || (int) k == c->current || (int) k == c->power)
                         continue;
                 f = fit_column(b, logs, x);
-                if (f.error < limit)
+                if (f.error < limit && is_possible(x, expected, &f))
                         best = fmax(best, f.variety > 2 * f.error ? 7 : 2.5);
         }
         return best;

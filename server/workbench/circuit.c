@@ -5,7 +5,8 @@
 #include "workbench/pair.h"
 
 #define CANDIDATES_MAX 96
-#define EXPLAINED_MAX  16
+#define EXPLAINED_MAX  20   /* candidates that are looked at together with what they explain */
+#define EXPLAINED_NATS 7    /* that may be worth */
 #define SCREENED_MAX   48   /* columns that may be a current or a power: those that change most */
 #define SCORE_MIN      3    /* nats: less is chance */
 
@@ -17,7 +18,7 @@ struct search {
 
 /* What only grows is a counter; what only ever falls, a countdown; what never changed tells nothing. */
 static bool may_flow(const struct column *c) {
-        bool is_one_way = (c->grows && c->spread < 0.01) ||
+        bool is_one_way = (c->grows && c->changes > 1 && c->spread < 0.01) ||
                           (c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8));
 
         return !c->is_flag && !c->is_sum && c->layout == LAYOUT_NONE && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
@@ -62,7 +63,7 @@ static void note_candidate(struct search *s, const struct circuit *c) {
 
 /* The best voltage for a current and a power. */
 static void try_pair(const struct bench *b, int current, int power, struct search *s) {
-        struct circuit best = { .score = SCORE_MIN }, c;
+        struct circuit best = { .score = SCORE_MIN - EXPLAINED_NATS }, c;
         struct pair p;
 
         if (!pair_measure(b, current, power, -1, &p) || p.association + p.switching < -3)
@@ -77,7 +78,7 @@ static void try_pair(const struct bench *b, int current, int power, struct searc
                 if (pair_measure(b, current, power, c.voltage, &p) && pair_rate(b, &p, &c) > best.score)
                         best = c;
         }
-        if (best.score > SCORE_MIN)
+        if (best.score > SCORE_MIN - EXPLAINED_NATS)
                 note_candidate(s, &best);
 }
 
@@ -98,6 +99,8 @@ static void rate_together(const struct bench *b, struct search *s) {
                 first[k].score += bench_rate_explained(b, &first[k]);
                 note_candidate(s, &first[k]);
         }
+        while (s->n > 0 && s->candidates[s->n - 1].score < SCORE_MIN)
+                s->n--;
 }
 
 /* Takes the best that fits to what is taken. Returns the sum of the scores. */

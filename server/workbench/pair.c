@@ -116,7 +116,7 @@ static double share_beyond(const struct pair *p, unsigned shift, double limit) {
 static double rate_bound(const struct pair *p) {
         double limit = heavy_ratio(p) + 0.1 + 2 * p->quantum, levels = fmin(p->weight, ASSOCIATION_MAX), own;
 
-        if (p->n_levels < 6)
+        if (p->n_levels < 6 || scatter(p, OF_POWER) < 3 * (MEASURED_ERROR + p->quantum))
                 return 0;
         own = share_beyond(p, 0, limit);
         return levels * (log(1.02 - own) - log(1.02 - share_beyond(p, p->n_levels / 2, limit))) - STEPS_CHANCE;

@@ -4,13 +4,13 @@
 #include <math.h>
 
 #define SUMMANDS_MAX  40   /* columns that may be part of a sum */
-#define MOMENTS_MIN   6
-#define EARLY         6    /* moments after which a sum that never fits is given up */
-#define SHARE_MIN     0.6  /* of the moments; at others only some parts have been told yet */
+#define MOVES_MIN     4    /* of the total, at which the sum is looked at */
+#define EARLY         6    /* moves after which a sum that never fits is given up */
+#define SHARE_MIN     0.6  /* of the moves; at others only some parts have been told yet */
 
-/* At how many moments the parts of a sum moved, and how often the sum was right. */
+/* Looks only where the total has moved: what stands still is met by chance. */
 static bool is_sum(const struct bench *b, const struct column *total, const struct column *const *parts, unsigned n) {
-        unsigned seen = 0, right = 0, moved = 0;
+        unsigned seen = 0, right = 0;
         double before = NAN;
 
         for (unsigned t = 0; t < b->n_moments; t++) {
@@ -20,16 +20,16 @@ static bool is_sum(const struct bench *b, const struct column *total, const stru
                         sum += parts[i]->x[t];
                         tolerance = fmax(tolerance, parts[i]->step);
                 }
-                if (isnan(sum) || isnan(total->x[t]))
+                tolerance += 0.002 * fabs(sum);
+                if (isnan(sum) || isnan(total->x[t]) || fabs(total->x[t] - before) <= 4 * tolerance)
                         continue;
                 seen++;
-                right += fabs(sum - total->x[t]) <= tolerance + 0.002 * fabs(sum);
-                moved += !isnan(before) && fabs(sum - before) > 4 * tolerance;
-                before = sum;
+                right += fabs(sum - total->x[t]) <= tolerance;
+                before = total->x[t];
                 if (seen == EARLY && right < 2)
                         return false;
         }
-        return seen >= MOMENTS_MIN && moved >= 3 && right >= SHARE_MIN * seen;
+        return seen >= MOVES_MIN && right >= SHARE_MIN * seen;
 }
 
 static bool may_be_part(const struct column *c) {
