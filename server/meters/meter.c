@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/profile_file.h"
+#include "meters/identity.h"
 #include "meters/meter_events.h"
 #include "meters/values.h"
 
@@ -106,12 +106,6 @@ static void use_profile(struct meter *m, const struct profile *profile) {
         values_begin(&m->values, m->protocol, profile);
 }
 
-static void check_configured_profile(const struct meter *m, const struct profile *known) {
-        if (known && strcmp(known->name, m->config->profile->name) != 0)
-                log_warning("meter %s: its product key %s belongs to profile %s, but the configuration says %s",
-                            m->config->id, m->session->product_key, known->name, m->config->profile->name);
-}
-
 /* The product key has become known, or changed: it picks the profile unless the configuration names one. */
 static void look_up_product(struct meter *m) {
         const struct profile *known;
@@ -119,17 +113,7 @@ static void look_up_product(struct meter *m) {
         if (strcmp(m->looked_up_key, m->session->product_key) == 0)
                 return;
         memcpy(m->looked_up_key, m->session->product_key, sizeof m->looked_up_key);
-        known = profile_for_product_key(m->protocol->name, m->session->product_key);
-        if (m->config->profile) {
-                check_configured_profile(m, known);
-                return;
-        }
-        if (known)
-                log_info("meter %s: product %s is %s (profile %s)", m->config->id, m->looked_up_key, known->title,
-                         known->name);
-        else
-                log_notice("meter %s: product %s has no profile: its datapoints are shown as they are; name a "
-                           "profile in the configuration", m->config->id, m->looked_up_key);
+        known = identity_profile(m->config, m->looked_up_key);
         if (known != m->profile)
                 use_profile(m, known);
 }

@@ -13,7 +13,8 @@
 
 enum {
         TURN_BYTES = 512,        /* given out in one turn of the loop, as a port would */
-        TURN_LINES = 1000,       /* read in one turn where there are no bytes in them */
+        TURN_LINES = 100,        /* read in one turn where there are no bytes in them: some ms where each is as long
+                                  * as a line may be */
         UNTIMED_MS = 100,        /* between two chunks without times; their frames are no single moment */
         GAP_MAX_MS = 86400000,   /* nobody waits for longer: a clock was set while it was recorded */
         END_MS = 6000,           /* what came last may still wait for its direction, or 5 s because it is all zeros */
