@@ -187,7 +187,7 @@ static void settle_apparent(struct bench *b, struct circuit *c) {
         c->power_factor *= best_part;
         c->peak_power = b->columns[best].max;
         c->is_signed = b->columns[best].n_negative > 0;
-        b->used[best] = true;
+        bench_use(b, best);
 }
 
 /* Nats of other columns that only this circuit explains: the closer, and the more they vary, the better. */
@@ -222,7 +222,7 @@ static void attach(struct bench *b, struct circuit *c, expectation_fn expected, 
         *error = f.error;
         *exponent = f.exponent;
         if (*column >= 0)
-                b->used[*column] = true;
+                bench_use(b, *column);
 }
 
 static void find_total(struct bench *b) {
@@ -238,7 +238,7 @@ static void find_total(struct bench *b) {
         b->total_ratio = f.exponent;
         b->total_error = f.error;
         if (b->total >= 0)
-                b->used[b->total] = true;
+                bench_use(b, b->total);
 }
 
 /* S^2 = P^2 + Q^2 knows no difference between P and Q: the power factor does, and energy is the integral of P alone. */
@@ -267,9 +267,9 @@ static void settle_reactive(struct bench *b, int circuit) {
 
 void bench_attach(struct bench *b) {
         for (unsigned i = 0; i < b->n_circuits; i++) {
-                b->used[b->circuits[i].voltage] = true;
-                b->used[b->circuits[i].current] = true;
-                b->used[b->circuits[i].power] = true;
+                bench_use(b, b->circuits[i].voltage);
+                bench_use(b, b->circuits[i].current);
+                bench_use(b, b->circuits[i].power);
         }
         for (unsigned i = 0; i < b->n_circuits; i++)
                 settle_apparent(b, &b->circuits[i]);

@@ -132,6 +132,10 @@ void bench_find_layouts(struct bench *b);
 
 /* Columns of the words in raw values whose layout is not known. */
 void bench_add_words(struct bench *b);
+/* The column is explained, and with it words that share a byte with it. */
+void bench_use(struct bench *b, int column);
+/* Whether two words share a byte, so that only one of them can be true. */
+bool columns_overlap(const struct column *a, const struct column *b);
 
 /* gauges.c */
 

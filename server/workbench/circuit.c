@@ -61,19 +61,23 @@ static void note_candidate(struct search *s, const struct circuit *c) {
         s->n += s->n < CANDIDATES_MAX;
 }
 
+static bool collides(const struct bench *b, int one, int other) {
+        return one == other || columns_overlap(&b->columns[one], &b->columns[other]);
+}
+
 /* The best voltage for a current and a power. */
 static void try_pair(const struct bench *b, int current, int power, struct search *s) {
         struct circuit best = { .score = SCORE_MIN - EXPLAINED_NATS }, c;
         struct pair p;
 
-        if (!pair_measure(b, current, power, -1, &p) || p.association + p.switching < -3)
+        if (collides(b, current, power) || !pair_measure(b, current, power, -1, &p) || p.association + p.switching < -3)
                 return;
         for (unsigned k = 0; k < b->n_voltages; k++) {
                 c = (struct circuit) {
                         .voltage = b->voltages[k], .current = current, .power = power,
                         .apparent = -1, .reactive = -1, .factor = -1, .direction = -1,
                 };
-                if (c.voltage == current || c.voltage == power)
+                if (collides(b, c.voltage, current) || collides(b, c.voltage, power))
                         continue;
                 if (pair_measure(b, current, power, c.voltage, &p) && pair_rate(b, &p, &c) > best.score)
                         best = c;
@@ -82,9 +86,13 @@ static void try_pair(const struct bench *b, int current, int power, struct searc
                 note_candidate(s, &best);
 }
 
-static bool shares_column(const struct circuit *a, const struct circuit *b) {
-        return a->current == b->current || a->current == b->power || a->power == b->current || a->power == b->power ||
-               a->voltage == b->current || a->voltage == b->power || b->voltage == a->current || b->voltage == a->power;
+/* A voltage may be shared. */
+static bool shares_column(const struct bench *b, const struct circuit *one, const struct circuit *other) {
+        return collides(b, one->current, other->current) || collides(b, one->current, other->power) ||
+               collides(b, one->power, other->current) || collides(b, one->power, other->power) ||
+               collides(b, one->voltage, other->current) || collides(b, one->voltage, other->power) ||
+               collides(b, other->voltage, one->current) || collides(b, other->voltage, one->power) ||
+               (one->voltage != other->voltage && collides(b, one->voltage, other->voltage));
 }
 
 /* The likeliest are looked at together with what else they explain, and put in order again. */
@@ -104,7 +112,7 @@ static void rate_together(const struct bench *b, struct search *s) {
 }
 
 /* Takes the best that fits to what is taken. Returns the sum of the scores. */
-static double take_greedily(const struct search *s, unsigned *ret, unsigned *ret_n) {
+static double take_greedily(const struct bench *b, const struct search *s, unsigned *ret, unsigned *ret_n) {
         double total = 0;
         unsigned n = 0;
 
@@ -112,7 +120,7 @@ static double take_greedily(const struct search *s, unsigned *ret, unsigned *ret
                 bool fits = !s->banned[k];
 
                 for (unsigned i = 0; fits && i < n; i++)
-                        fits = !shares_column(&s->candidates[k], &s->candidates[ret[i]]);
+                        fits = !shares_column(b, &s->candidates[k], &s->candidates[ret[i]]);
                 if (!fits)
                         continue;
                 ret[n++] = k;
@@ -123,15 +131,15 @@ static double take_greedily(const struct search *s, unsigned *ret, unsigned *ret
 }
 
 /* Without one of those that were taken others may do better together. */
-static double improve(struct search *s, unsigned *taken, unsigned *n) {
-        double total = take_greedily(s, taken, n);
+static double improve(const struct bench *b, struct search *s, unsigned *taken, unsigned *n) {
+        double total = take_greedily(b, s, taken, n);
 
         for (unsigned i = 0; i < *n; i++) {
                 unsigned other[CIRCUITS_MAX], n_other;
                 double sum;
 
                 s->banned[taken[i]] = true;
-                sum = take_greedily(s, other, &n_other);
+                sum = take_greedily(b, s, other, &n_other);
                 if (sum > total) {
                         memcpy(taken, other, sizeof other);
                         *n = n_other;
@@ -143,14 +151,25 @@ static double improve(struct search *s, unsigned *taken, unsigned *n) {
         return total;
 }
 
+/* The same but for the width of its words. */
+static bool is_variant(const struct bench *b, const struct circuit *one, const struct circuit *other) {
+        return columns_overlap(&b->columns[one->current], &b->columns[other->current]) &&
+               columns_overlap(&b->columns[one->power], &b->columns[other->power]);
+}
+
+static void ban(const struct bench *b, struct search *s, unsigned which) {
+        for (unsigned k = 0; k < s->n; k++)
+                s->banned[k] = k == which || is_variant(b, &s->candidates[k], &s->candidates[which]);
+}
+
 /* What the best explanation without it would be worth tells how sure it is. */
-static void weigh_rivals(struct search *s, const unsigned *taken, unsigned n, double total) {
+static void weigh_rivals(const struct bench *b, struct search *s, const unsigned *taken, unsigned n, double total) {
         for (unsigned i = 0; i < n; i++) {
                 unsigned other[CIRCUITS_MAX], n_other;
 
-                s->banned[taken[i]] = true;
-                s->candidates[taken[i]].rival = s->candidates[taken[i]].score - (total - take_greedily(s, other, &n_other));
-                s->banned[taken[i]] = false;
+                ban(b, s, taken[i]);
+                s->candidates[taken[i]].rival = s->candidates[taken[i]].score - total +
+                                                take_greedily(b, s, other, &n_other);
         }
 }
 
@@ -206,9 +225,9 @@ void bench_find_circuits(struct bench *b) {
                         if (i != k)
                                 try_pair(b, screened[i], screened[k], &s);
         rate_together(b, &s);
-        total = improve(&s, taken, &n_taken);
+        total = improve(b, &s, taken, &n_taken);
         memset(s.banned, 0, sizeof s.banned);
-        weigh_rivals(&s, taken, n_taken, total);
+        weigh_rivals(b, &s, taken, n_taken, total);
         for (unsigned i = 0; i < n_taken; i++)
                 b->circuits[b->n_circuits++] = s.candidates[taken[i]];
         if (n_taken > 1 && n_taken == b->n_circuits)

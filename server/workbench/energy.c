@@ -304,6 +304,6 @@ void bench_find_energies(struct bench *b) {
                         continue;
                 note_direction(b, &best);
                 b->energies[b->n_energies++] = best;
-                b->used[k] = true;
+                bench_use(b, (int) k);
         }
 }

@@ -84,11 +84,13 @@ static void set_sign(struct hypothesis *h, const struct column *c) {
 /* ---- circuits ---- */
 
 /* How sure it is that these columns belong together. */
-static double role_confidence(const struct circuit *c) {
+static double role_confidence(const struct bench *b, const struct circuit *c) {
         double nats = fmin(c->score, c->score - c->rival) - 2.5, confidence = logistic(nats);
 
         if (c->layout != LAYOUT_NONE)
                 return c->layout_confidence;
+        if (b->columns[c->power].is_word)
+                confidence = fmin(confidence, CAP_UNSURE);
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
         /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
@@ -158,7 +160,7 @@ static bool is_like(const struct column *a, const struct column *b) {
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
         double sure = logistic(v->voltage_score - 1.5);
-        double role = c && c->association > 3 ? role_confidence(c) : 0;
+        double role = c && c->association > 3 ? role_confidence(b, c) : 0;
         struct hypothesis *h;
 
         /* P = V * I speaks for a voltage, but others of its size would do as well. */
@@ -189,7 +191,7 @@ static void tell_frequency(const struct bench *b, int column, struct suggestion 
 
 static void tell_factor(const struct bench *b, const struct circuit *c, struct suggestion *s) {
         const struct column *x = &b->columns[c->factor];
-        double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * role_confidence(c);
+        double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * role_confidence(b, c);
         struct hypothesis *h;
 
         /* P = V * I * PF knows no difference between I and PF; what never comes near 1 may be either. */
@@ -204,7 +206,7 @@ static void tell_factor(const struct bench *b, const struct circuit *c, struct s
 }
 
 static void tell_direction(const struct bench *b, const struct circuit *c, struct suggestion *s) {
-        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * role_confidence(c));
+        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * role_confidence(b, c));
         char p[24];
 
         set_channel(h, c->channel);
@@ -218,7 +220,7 @@ static void tell_direction(const struct bench *b, const struct circuit *c, struc
 }
 
 static void tell_circuit(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
-        double role = role_confidence(c);
+        double role = role_confidence(b, c);
 
         if (column == c->current)
                 tell_scaled(b, c, column, Q_CURRENT, 0, role, s);
@@ -240,7 +242,7 @@ static void tell_total(const struct bench *b, struct suggestion *s) {
         struct hypothesis *h;
 
         for (unsigned i = 0; i < b->n_circuits; i++)
-                role = fmin(role, role_confidence(&b->circuits[i]));
+                role = fmin(role, role_confidence(b, &b->circuits[i]));
         h = hypothesis_add(s, Q_POWER, choice.current + b->circuits[0].ratio + b->total_ratio,
                            0.97 * role * scale_confidence(&choice));
         set_sign(h, &b->columns[b->total]);
@@ -276,7 +278,7 @@ static void tell_energy(const struct bench *b, const struct energy *e, struct su
 
                 if (scale < 0.02)
                         continue;
-                h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * role_confidence(c) * scale);
+                h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * role_confidence(b, c) * scale);
                 if (!h)
                         return;
                 if (e->circuit >= 0)
@@ -311,6 +313,8 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
 
         tell_parts(b, (int) column, s);
         if (s->count > 0)
+                return;
+        if (!circuit && c->is_word)
                 return;
         if (circuit || (c->voltage_score > 0 && c->changes > 0))
                 tell_voltage(b, (int) column, circuit, s);

@@ -11,6 +11,8 @@
 #define SAME_LEVEL       0.03  /* relative: loads closer than this are one */
 #define ASSOCIATION_MAX  25    /* levels that count: more only repeat what these say */
 #define PER_LEVEL_MAX    2.3   /* nats of one level: no more than a factor of ten */
+#define WORD_CHANCE      -6    /* nats */
+#define BYTE_WORTH       2.5
 #define FOLLOWING_MAX    6     /* nats */
 #define STEPS_CHANCE     2     /* nats that the best of many columns has by chance */
 #define MEASURED_ERROR   0.02  /* of meters whose values are not of the very same second */
@@ -328,6 +330,13 @@ static double rate_voltage(const struct bench *b, const struct column *v) {
         return 0.5 * v->voltage_score + fmax(-10, 3 * (v->voltage_score - best));
 }
 
+/* So many words, so much chance; but the wider ones say more than their first bytes alone. */
+static double rate_words(const struct column *v, const struct column *i, const struct column *w) {
+        double nats = v->is_word || i->is_word || w->is_word ? WORD_CHANCE : 0;
+
+        return nats + (i->is_word ? BYTE_WORTH * (i->width - 1) : 0) + (w->is_word ? BYTE_WORTH * (w->width - 1) : 0);
+}
+
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
         const struct column *v = &b->columns[c->voltage];
         double heavy = exp(heavy_ratio(p)), factor, above;
@@ -344,6 +353,6 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->is_signed = b->columns[c->power].n_negative > 0;
         c->score = rate_voltage(b, v) + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
-                   rate_loss(b, &b->columns[c->current]) - rate_loss(b, &b->columns[c->power]);
+                   rate_words(v, &b->columns[c->current], &b->columns[c->power]) - rate_loss(b, &b->columns[c->current]) - rate_loss(b, &b->columns[c->power]);
         return c->score;
 }

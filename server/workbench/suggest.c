@@ -101,9 +101,10 @@ int suggest(const struct observations *o, const struct suggest_settings *setting
         r = bench_fill(b);
         if (r < 0)
                 return r;
+        bench_find_layouts(b);
+        bench_add_words(b);
         bench_rate_gauges(b);
         bench_refill(b);
-        bench_find_layouts(b);
         bench_find_sums(b);
         bench_find_circuits(b);
         bench_attach(b);
