@@ -80,7 +80,8 @@ static void place_text(const struct protocol *p, const struct suggestion *s, cha
         else
                 len = snprintf(buf, 48, "dp %u", s->id);
         if (s->is_word)
-                snprintf(buf + len, 48 - (size_t) len, " +%u %u %s", s->offset, s->width, s->big_endian ? "be" : "le");
+                snprintf(buf + len, 48 - (size_t) len, " +%u %u %s", s->offset, s->width,
+                         s->big_endian ? "be" : "le");
 }
 
 /* Exact: the scales of hypotheses are powers of ten. */

@@ -38,7 +38,8 @@ bool discover_check_name(const char *name) {
 
         if (len > 0 && len <= PROFILE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len)
                 return true;
-        log_error("--name: '%.64s' is no name of a profile; expected 1 to %u of a-z, 0-9 and -", name, PROFILE_NAME_MAX);
+        log_error("--name: '%.64s' is no name of a profile; expected 1 to %u of a-z, 0-9 and -", name,
+                  PROFILE_NAME_MAX);
         return false;
 }
 

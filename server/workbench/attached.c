@@ -241,7 +241,8 @@ static void find_total(struct bench *b) {
                 bench_use(b, b->total);
 }
 
-/* S^2 = P^2 + Q^2 knows no difference between P and Q: the power factor does, and energy is the integral of P alone. */
+/* S^2 = P^2 + Q^2 knows no difference between P and Q: the power factor does, and energy is the integral of P
+ * alone. */
 static void settle_reactive(struct bench *b, int circuit) {
         struct circuit *c = &b->circuits[circuit];
         int power = c->power;

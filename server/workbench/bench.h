@@ -177,3 +177,5 @@ struct scale_choice {
         double ohms;               /* of the wires, as seen under this scale; 0: cannot be seen */
 };
 struct scale_choice bench_choose_scale(const struct bench *b, const struct circuit *c);
+/* The same for a power that only its energy shows; current is the exponent of the power's scale then. */
+struct scale_choice bench_choose_lone_scale(const struct energy *e);

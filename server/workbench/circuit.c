@@ -21,7 +21,9 @@ static bool may_flow(const struct column *c) {
         bool is_one_way = (c->grows && c->changes > 1 && c->spread < 0.01) ||
                           (c->turns == 0 && c->changes >= 4 && c->distinct >= 4 && (c->grows || c->changes >= 8));
 
-        return !c->is_flag && !c->is_sum && c->layout == LAYOUT_NONE && c->changes > 0 && c->max > 0 && !is_one_way && c->max >= 3 * c->step;
+        if (c->is_flag || c->is_sum || c->layout != LAYOUT_NONE || is_one_way)
+                return false;
+        return c->changes > 0 && c->max > 0 && c->max >= 3 * c->step;
 }
 
 static bool changes_more(const struct column *a, const struct column *b) {
@@ -70,7 +72,9 @@ static void try_pair(const struct bench *b, int current, int power, struct searc
         struct circuit best = { .score = SCORE_MIN - EXPLAINED_NATS }, c;
         struct pair p;
 
-        if (collides(b, current, power) || !pair_measure(b, current, power, -1, &p) || p.association + p.switching < -3)
+        if (collides(b, current, power) || !pair_measure(b, current, power, -1, &p))
+                return;
+        if (p.association + p.switching < -3)
                 return;
         for (unsigned k = 0; k < b->n_voltages; k++) {
                 c = (struct circuit) {
@@ -198,7 +202,8 @@ static void share_voltages(struct bench *b) {
                 const struct column *c = &b->columns[k];
                 const struct column *first = &b->columns[b->circuits[0].voltage];
 
-                if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent && fabs(c->median / first->median - 1) < 0.15)
+                if (c->voltage_score > 1 && c->voltage_exponent == first->voltage_exponent &&
+                    fabs(c->median / first->median - 1) < 0.15)
                         own[n++] = (int) k;
         }
         if (n != b->n_circuits)

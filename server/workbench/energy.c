@@ -1,5 +1,5 @@
-/* Energies: a register moves on by the integral of a power, increments are told with it. What else only grows, such as
- * a clock, does not slow down with the load. */
+/* Energies: a register moves on by the integral of a power, increments are told with it. What else only grows, such
+ * as a clock, does not slow down with the load. */
 #include "workbench/bench.h"
 
 #include <math.h>
@@ -52,7 +52,9 @@ static void add_part(struct integral *w, double area, double at_s) {
 
 /* The integral that was kept is exact where runs were merged; words of raw values have none. */
 static double area_until(const struct integral *w, const struct observed_run *r, double at_s) {
-        return w->column->is_word || w->column->layout != LAYOUT_NONE ? w->area + w->value * (at_s - w->at_s) : r->area;
+        bool has_integral = !w->column->is_word && w->column->layout == LAYOUT_NONE;
+
+        return has_integral ? r->area : w->area + w->value * (at_s - w->at_s);
 }
 
 /* Up to that time; times must not go back. */
@@ -225,8 +227,8 @@ static void try_both_ways(const struct bench *b, int column, struct source s, bo
                 try_source(b, column, &s, is_increment, best);
 }
 
-/* A power without a sign flows where a flag says: one register counts while it is 0, which by custom is import, another
- * one else. */
+/* A power without a sign flows where a flag says: one register counts while it is 0, which by custom is import,
+ * another one else. */
 static void try_flags(const struct bench *b, int column, struct source s, struct energy *best) {
         for (unsigned k = 0; k < b->n_columns; k++) {
                 const struct column *f = &b->columns[k];
@@ -256,13 +258,16 @@ static void try_sources(const struct bench *b, int column, bool is_increment, st
 
 /* Without any circuit a power may still be known by its energy. */
 static void try_lone_powers(const struct bench *b, int column, struct energy *best) {
+        struct source s = { .circuit = -1, .flag = -1 };
+
         for (unsigned k = 0; k < b->n_columns; k++) {
                 const struct column *p = &b->columns[k];
-                bool is_gauge = p->voltage_score > 1 || p->frequency_score > 1;
+                bool is_gauge = p->voltage_score > 1 || p->frequency_score > 1 || p->is_word;
 
+                s.column = (int) k;
                 if ((int) k == column || p->is_flag || p->grows || p->changes < 3 || p->turns == 0 || is_gauge)
                         continue;
-                try_both_ways(b, column, (struct source) { .circuit = -1, .column = (int) k, .flag = -1 }, false, best);
+                try_both_ways(b, column, s, false, best);
         }
 }
 
@@ -271,11 +276,12 @@ double bench_rate_energies(const struct bench *b, int circuit) {
 
         for (unsigned k = 0; k < b->n_columns; k++) {
                 const struct column *c = &b->columns[k];
+                const struct source s = { .circuit = circuit, .column = -1, .flag = -1 };
                 struct energy e = { .score = 0 };
 
                 if (b->settings->has_no_times || b->used[k] || !may_count(c))
                         continue;
-                try_both_ways(b, (int) k, (struct source) { .circuit = circuit, .column = -1, .flag = -1 }, false, &e);
+                try_both_ways(b, (int) k, s, false, &e);
                 best = fmax(best, e.score);
         }
         return best;

@@ -40,7 +40,8 @@ static const struct range *find_range(const struct range *ranges, size_t n, doub
 
 /* Nats by which restless last digits speak for something that is measured. */
 static double restlessness(const struct column *c) {
-        double changes = c->changes < 12 ? c->changes : 12, turning = c->changes > 1 ? c->turns / (c->changes - 1.0) : 0;
+        double changes = c->changes < 12 ? c->changes : 12;
+        double turning = c->changes > 1 ? c->turns / (c->changes - 1.0) : 0;
 
         return changes * 0.1 + (c->changes >= 4 ? 2 * (turning - 0.3) : 0);
 }
@@ -99,10 +100,12 @@ static void rate_frequency(struct column *c) {
         int e;
 
         c->frequency_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3 || c->changes == 0 || c->spread > 0.03)
+        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3)
+                return;
+        if (c->changes == 0 || c->spread > 0.03 || is_one_way(c) || (c->grows && c->changes > 2))
                 return;
         r = find_range(grids, sizeof grids / sizeof *grids, c->median, &e);
-        if (!r || e > -1 || is_one_way(c) || (c->grows && c->changes > 2) || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
+        if (!r || e > -1 || c->max * pow(10, e) > 66 || c->min * pow(10, e) < 44)
                 return;
         c->frequency_exponent = e;
         /* Within minutes a grid moves by some 0.02 Hz. */

@@ -8,6 +8,7 @@
 #define CAP_UNSURE 0.85    /* of what could still be another power of ten: never high */
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
+#define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
 const char *const suggest_level_names[SUGGEST_LEVEL_COUNT] = {
@@ -39,7 +40,8 @@ struct hypothesis *hypothesis_add(struct suggestion *s, unsigned quantity, int e
                 return NULL;
         h = &s->hypotheses[s->count++];
         *h = (struct hypothesis) {
-                .quantity = (uint8_t) quantity, .scale_num = power_of_ten(exponent), .scale_den = power_of_ten(-exponent),
+                .quantity = (uint8_t) quantity,
+                .scale_num = power_of_ten(exponent), .scale_den = power_of_ten(-exponent),
                 .confidence = fmin(confidence, 0.999), .level = level_of(confidence),
         };
         return h;
@@ -116,7 +118,7 @@ static void say_fit(const struct bench *b, const struct circuit *c, struct hypot
 
 static void say_scale(const struct scale_choice *s, int current, struct hypothesis *h) {
         if (current != s->current)
-                hypothesis_say(h, "the same with all of I and P at another power of ten, which physics cannot exclude");
+                hypothesis_say(h, "the same with I and P at another power of ten, which physics cannot exclude");
         else if (s->is_only)
                 hypothesis_say(h, "no other common power of ten gives scales that meters are known to have");
         else
@@ -185,8 +187,8 @@ static void tell_frequency(const struct bench *b, int column, struct suggestion 
         struct hypothesis *h = hypothesis_add(s, Q_FREQUENCY, f->frequency_exponent,
                                               logistic(f->frequency_score - 2.5));
 
-        hypothesis_say(h, "%.2f to %.2f Hz: a grid's frequency, nearly constant", f->min * pow(10, f->frequency_exponent),
-                       f->max * pow(10, f->frequency_exponent));
+        hypothesis_say(h, "%.2f to %.2f Hz: a grid's frequency, nearly constant",
+                       f->min * pow(10, f->frequency_exponent), f->max * pow(10, f->frequency_exponent));
 }
 
 static void tell_factor(const struct bench *b, const struct circuit *c, struct suggestion *s) {
@@ -260,16 +262,36 @@ static void say_energy(const struct energy *e, struct hypothesis *h) {
                        e->is_export ? " that flows back" : "", 100 * e->error, e->ticks);
 }
 
+/* A power and its energy, and nothing else that would tell how much of it is one watt. */
+static void tell_lone_energy(const struct bench *b, const struct energy *e, int column, struct suggestion *s) {
+        struct scale_choice choice = bench_choose_lone_scale(e);
+        double sure = fmin(logistic(e->score - 5) * choice.confidence, CAP_LONE);
+        bool is_power = column == e->power;
+        unsigned energy = e->is_export ? Q_ENERGY_EXPORT : Q_ENERGY_IMPORT;
+        struct hypothesis *h = hypothesis_add(s, is_power ? Q_POWER : energy,
+                                              choice.current + (is_power ? 0 : e->ratio), sure);
+        char p[24], r[24];
+
+        if (!h)
+                return;
+        set_sign(h, &b->columns[column]);
+        hypothesis_say(h, "%s grows by the integral of %s within %.1f %%, over %.0f counts", name_of(b, e->column, r),
+                       name_of(b, e->power, p), 100 * e->error, e->ticks);
+        hypothesis_say(h, "no current and no voltage were found: both could share another power of ten");
+}
+
 static void tell_energy(const struct bench *b, const struct energy *e, struct suggestion *s) {
-        const struct circuit *c = b->n_circuits > 0 ? &b->circuits[e->circuit >= 0 ? e->circuit : 0] : NULL;
+        const struct circuit *c = &b->circuits[e->circuit >= 0 ? e->circuit : 0];
         unsigned quantity = e->is_export ? Q_ENERGY_EXPORT : Q_ENERGY_IMPORT;
         double sure = logistic(e->score - 2);
         struct scale_choice choice;
 
         if (e->ticks < 8)
                 sure = fmin(sure, CAP_FEW);
-        if (!c)
+        if (e->power >= 0) {
+                tell_lone_energy(b, e, e->column, s);
                 return;
+        }
         choice = bench_choose_scale(b, c);
         for (unsigned k = 0; k < 2; k++) {
                 int current = k == 0 ? choice.current : choice.second;
@@ -305,6 +327,8 @@ static void tell_parts(const struct bench *b, int column, struct suggestion *s) 
         for (unsigned i = 0; i < b->n_energies; i++)
                 if (b->energies[i].column == column)
                         tell_energy(b, &b->energies[i], s);
+                else if (b->energies[i].power == column && s->count == 0)
+                        tell_lone_energy(b, &b->energies[i], column, s);
 }
 
 void hypotheses_of_column(const struct bench *b, unsigned column, struct suggestion *s) {
@@ -330,8 +354,8 @@ void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct
         set_channel(h, c->channel);
         h->layout = c->layout;
         h->power_den = c->power_den;
-        hypothesis_say(h, "its bytes give %.1f to %.1f V, of the mains, in all of %u values", c->volts_low, c->volts_high,
-                       c->samples);
+        hypothesis_say(h, "its bytes give %.1f to %.1f V, of the mains, in %u values", c->volts_low,
+                       c->volts_high, c->samples);
         if (c->power_factor > 0)
                 hypothesis_say(h, "their power is %.2f of voltage times current, and not above it", c->power_factor);
         set_sign(h, &b->columns[c->power]);

@@ -161,8 +161,9 @@ void bench_find_layouts(struct bench *b) {
         for (unsigned i = 0; i < observations_count(b->o); i++) {
                 const struct observed_series *s = observations_series(b->o, i);
                 bool has_room = b->n_circuits < CIRCUITS_MAX && b->n_columns + 3 <= COLUMNS_MAX;
+                bool is_raw = !s->numeric && s->type == DATAPOINT_RAW && s->id <= UINT8_MAX;
 
-                if (!s->numeric && s->type == DATAPOINT_RAW && s->id <= UINT8_MAX && has_room && !bench_is_known(b, s))
+                if (is_raw && has_room && !bench_is_known(b, s))
                         try_series(b, i, s);
         }
 }

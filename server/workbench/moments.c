@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define GROUP_MS      300    /* frames of one moment are closer */
+#define GROUP_MAX_MS  1000   /* a meter that never pauses still has moments */
 #define HOLD_MAX_S    15.0   /* holding longer tells nothing more */
 #define STEP_VALUES_MIN 5    /* different values from which the step of a column can be seen */
 
@@ -39,7 +40,8 @@ struct picker {
 static unsigned group_end(const struct picker *p, unsigned i) {
         unsigned end = i + 1;
 
-        while (end < p->n_runs && p->runs[end].from_ms < p->runs[end - 1].from_ms + GROUP_MS)
+        while (end < p->n_runs && p->runs[end].from_ms < p->runs[end - 1].from_ms + GROUP_MS &&
+               p->runs[end].from_ms < p->runs[i].from_ms + GROUP_MAX_MS)
                 end++;
         return end;
 }

@@ -1,8 +1,8 @@
 /* Current and power of one load.
  *
  * P = V * I * PF. Mains voltage hardly changes, so that P / I is far steadier than P or I while loads come and go;
- * PF is at most 1, and near 1 when much flows. So P / (V * I) fixes one power of ten between the scales of P and I, and
- * says how likely the pair is. Where the load is constant, P / I still follows the voltage. */
+ * PF is at most 1, and near 1 when much flows. So P / (V * I) fixes one power of ten between the scales of P and I,
+ * and says how likely the pair is. Where the load is constant, P / I still follows the voltage. */
 #include "workbench/pair.h"
 
 #include <math.h>
@@ -338,7 +338,7 @@ static double rate_words(const struct column *v, const struct column *i, const s
 }
 
 double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c) {
-        const struct column *v = &b->columns[c->voltage];
+        const struct column *v = &b->columns[c->voltage], *i = &b->columns[c->current], *w = &b->columns[c->power];
         double heavy = exp(heavy_ratio(p)), factor, above;
         int e = (int) floor(log10((POWER_FACTOR_MAX + p->quantum) / heavy));
 
@@ -348,11 +348,11 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         c->power_factor = heavy * factor;
         c->association = p->association + p->switching;
         c->levels = (unsigned) (p->weight + 0.5);
-        c->peak_current = b->columns[c->current].max;
-        c->peak_power = b->columns[c->power].max;
-        c->is_signed = b->columns[c->power].n_negative > 0;
+        c->peak_current = i->max;
+        c->peak_power = w->max;
+        c->is_signed = w->n_negative > 0;
         c->score = rate_voltage(b, v) + p->association + p->switching + pair_rate_factor(c->power_factor) +
                    rate_ratio(c->ratio) + rate_following(b, c) + rate_numbers(b, c) - 30 * fmax(0, above - 0.05) -
-                   rate_words(v, &b->columns[c->current], &b->columns[c->power]) - rate_loss(b, &b->columns[c->current]) - rate_loss(b, &b->columns[c->power]);
+                   rate_words(v, i, w) - rate_loss(b, i) - rate_loss(b, w);
         return c->score;
 }

@@ -151,3 +151,21 @@ struct scale_choice bench_choose_scale(const struct bench *b, const struct circu
         choice.ohms = resistance * pow(10, b->columns[c->voltage].voltage_exponent - choice.current);
         return choice;
 }
+
+struct scale_choice bench_choose_lone_scale(const struct energy *e) {
+        static const double powers[] = { 36, 18, 10, 1 };  /* meters with a step of 1, 0.1, 0.01, 0.001 W */
+        struct scale_choice choice = { .confidence = 0 };
+        double sum = 0;
+
+        for (int k = 0; k < (int) (sizeof powers / sizeof *powers); k++) {
+                double weight = powers[k] * count_energies(e->ratio - k);
+
+                sum += weight;
+                if (weight <= choice.confidence)
+                        continue;
+                choice.confidence = weight;
+                choice.current = -k;
+        }
+        choice.confidence /= sum;
+        return choice;
+}

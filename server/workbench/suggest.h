@@ -23,7 +23,7 @@ enum suggest_sign { SUGGEST_SIGN_UNKNOWN, SUGGEST_UNSIGNED, SUGGEST_SIGNED };
 
 struct hypothesis {
         uint8_t quantity;          /* enum quantity; Q_NONE with a layout, and for a direction */
-        uint8_t layout;            /* enum datapoint_layout: a raw value as a whole; LAYOUT_NONE: quantity and scale */
+        uint8_t layout;            /* enum datapoint_layout: a raw value as a whole; LAYOUT_NONE: no layout */
         uint8_t power_den;         /* layouts: the power counts 1/power_den W (1 or 10); 0: the layout's own */
         bool is_increment;         /* quantity is an energy: added since the last report */
         bool is_direction;         /* bool or enum that tells the direction of others; no quantity */

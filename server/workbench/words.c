@@ -1,4 +1,4 @@
-/* Words in raw values of no known layout: every offset, width and byte order that can be a number which is measured. */
+/* Words in raw values of no known layout: every offset, width and byte order that can be a measured number. */
 #include "workbench/bench.h"
 
 
@@ -44,8 +44,8 @@ static bool may_be_word(const struct byte_use *first, int step, unsigned width) 
         return width == 1 || first->high > 0;
 }
 
-/* A byte alone is too little for amperes or watts, unless zeros beside it show that there is room for more. Beside one
- * that changes as much it is only a part of a word. */
+/* A byte alone is too little for amperes or watts, unless zeros beside it show that there is room for more. Beside
+ * one that changes as much it is only a part of a word. */
 static bool is_part(const struct byte_use *use, unsigned len, unsigned offset) {
         const struct byte_use *before = offset > 0 ? &use[offset - 1] : NULL;
         const struct byte_use *behind = offset + 1 < len ? &use[offset + 1] : NULL;
