@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocols/bytes.h"
 #include "protocols/datapoints.h"
 #include "protocols/framer.h"
 #include "protocols/profile.h"
@@ -156,6 +157,12 @@ struct attribute_info {
         uint8_t quantity;               /* that it becomes, or Q_NONE */
 };
 
+/* A stretch of a frame in which the same place means the same in every frame: parts of one kind and length. */
+struct frame_part {
+        uint32_t kind;                  /* the protocol's; named by part_name */
+        struct span bytes;              /* the frame's */
+};
+
 /* What an owner can ask a meter to do. */
 enum session_action {
         ACTION_QUERY,                   /* read it now */
@@ -229,6 +236,10 @@ struct protocol {
                             struct report *report);
         /* The i-th detail; false past the last. */
         bool (*detail)(const struct session *s, unsigned i, struct session_detail *ret);
+        /* The parts of a frame from the meter that may hold measured values, for who looks for one there. *at is 0 for
+         * the first, and moved on; false past the last. */
+        bool (*part)(const uint8_t *frame, size_t len, size_t *at, struct frame_part *ret);
+        void (*part_name)(uint32_t kind, char *buf, size_t size);
         /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now; -EACCES:
          * the profile does not allow it; -EINVAL: not such a value. refusal is cleared by the caller. */
         int (*act)(struct session *s, uint64_t now_ms, const struct action_request *request,

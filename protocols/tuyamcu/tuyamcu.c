@@ -32,6 +32,31 @@ static void read_layout(const struct profile_datapoint *row, const uint8_t *byte
         tuya_layout_map(row, span_of(bytes, len), row->id, report, NULL);
 }
 
+#define PART_IS_COMMAND 0x100  /* else the kind is a datapoint's id */
+
+/* Each datapoint of a report is a part: its value. Of other frames with data, the data. */
+static bool part(const uint8_t *frame, size_t len, size_t *at, struct frame_part *ret) {
+        struct tuya_frame f = tuya_frame_open(frame, len);
+        struct tuya_truncation truncation;
+        struct tuya_datapoint d;
+
+        if (f.command != TUYA_REPORT && f.command != TUYA_REPORT_SYNC) {
+                if (*at > 0 || f.data.len == 0)
+                        return false;
+                *at = f.data.len;
+                *ret = (struct frame_part) { .kind = PART_IS_COMMAND | f.command, .bytes = f.data };
+                return true;
+        }
+        if (tuya_datapoint_next(f.data, at, &d, &truncation) <= 0)
+                return false;
+        *ret = (struct frame_part) { .kind = d.id, .bytes = d.value };
+        return true;
+}
+
+static void part_name(uint32_t kind, char *buf, size_t size) {
+        snprintf(buf, size, kind & PART_IS_COMMAND ? "command 0x%02X" : "dp %u", (unsigned) kind & 0xff);
+}
+
 const struct protocol tuyamcu_protocol = {
         .name = "tuyamcu",
         .bauds = (const uint32_t[]) { 9600, 115200, 38400, 0 },
@@ -54,5 +79,7 @@ const struct protocol tuyamcu_protocol = {
         .series = tuya_series,
         .read_layout = read_layout,
         .act = tuya_act,
+        .part = part,
+        .part_name = part_name,
         .needs_profile = true,
 };

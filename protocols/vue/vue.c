@@ -1,5 +1,7 @@
 #include "protocols/vue/vue.h"
 
+#include <stdio.h>
+
 #include "protocols/vue/attribute.h"
 #include "protocols/vue/secret.h"
 #include "protocols/vue/session.h"
@@ -62,6 +64,21 @@ static bool is_secret(const uint8_t *frame, size_t len) {
         return len >= VUE_FRAME_OVERHEAD && vue_frame_of(frame, len).type == VUE_INSTALL_CODE;
 }
 
+/* Only a reading has values; its payload is one part. */
+static bool part(const uint8_t *frame, size_t len, size_t *at, struct frame_part *ret) {
+        struct vue_frame f = vue_frame_of(frame, len);
+
+        if (*at > 0 || f.type != VUE_READ)
+                return false;
+        *at = len;
+        *ret = (struct frame_part) { .kind = f.type, .bytes = f.payload };
+        return true;
+}
+
+static void part_name(uint32_t kind, char *buf, size_t size) {
+        snprintf(buf, size, "%c", (char) kind);
+}
+
 const struct protocol vue_protocol = {
         .name = "vue",
         .bauds = (const uint32_t[]) { 115200, 0 },
@@ -92,4 +109,6 @@ const struct protocol vue_protocol = {
         .detail = vue_detail,
         .attribute = vue_attribute_info,
         .act = vue_act,
+        .part = part,
+        .part_name = part_name,
 };

@@ -67,6 +67,7 @@ static int end_stream(struct reader *reader, struct stream *s) {
         reader->stats.noise_bytes += s->framer.noise_bytes;
         reader->stats.total_bytes += s->framer.total_bytes;
         reader->stats.pending_bytes += framer_pending(&s->framer);
+        reader->stats.broken += s->framer.timeouts + s->framer.checksum_errors + (framer_pending(&s->framer) > 0);
         start_stream(reader, s, s->direction);
         return 0;
 }

@@ -26,6 +26,7 @@ struct captured_stats {
         uint64_t noise_bytes;     /* outside any frame, those of broken frames included */
         uint64_t pending_bytes;   /* of frames that never ended */
         uint64_t total_bytes;
+        uint64_t broken;          /* frames that ended early, or not as they must */
 };
 
 /* Reads a recording to its end. Each direction is one stream, and a gap that is surely longer than the protocol allows
