@@ -14,6 +14,8 @@ struct csv_reader {
         const char *name;
         uint64_t line;                  /* the one in text, from 1 */
         uint64_t done, total;           /* bytes */
+        bool any_separator;
+        char separator;                 /* of the line in text */
         size_t len;
         int failed;                     /* 0, or the error that ended reading */
         struct csv_row row;
@@ -82,7 +84,7 @@ static bool is_blank(char ch) {
 }
 
 static size_t skip_blanks(const struct csv_reader *c, size_t at) {
-        while (is_blank(c->text[at]))
+        while (is_blank(c->text[at]) && c->text[at] != c->separator)
                 at++;
         return at;
 }
@@ -99,8 +101,9 @@ static int cut_quoted(struct csv_reader *c, size_t *at) {
                 c->text[to++] = c->text[from];
         }
         *at = skip_blanks(c, from);
-        if (c->text[*at] != ',' && c->text[*at] != '\0')
-                return csv_fail(c, (unsigned) *at + 1, "expected a comma behind the closing quote");
+        if (c->text[*at] != c->separator && c->text[*at] != '\0')
+                return csv_fail(c, (unsigned) *at + 1, "expected a %s behind the closing quote",
+                                c->separator == ',' ? "comma" : "separator");
         c->text[to] = '\0';
         return 0;
 }
@@ -108,7 +111,7 @@ static int cut_quoted(struct csv_reader *c, size_t *at) {
 static size_t cut_plain(struct csv_reader *c, size_t at) {
         size_t begin = at, end;
 
-        at += strcspn(c->text + at, ",");
+        at += strcspn(c->text + at, (char[]) { c->separator, '\0' });
         for (end = at; end > begin && is_blank(c->text[end - 1]); end--)
                 ;
         if (end < at)
@@ -133,9 +136,25 @@ static int cut_field(struct csv_reader *c, size_t *at) {
         return r;
 }
 
+/* Each line by itself, since what stands above a table is often of another kind: a semicolon outside quotes, else a
+ * tab, else a comma. */
+static char find_separator(const char *text) {
+        bool is_quoted = false, has_tab = false;
+
+        for (; *text; text++) {
+                is_quoted ^= *text == '"';
+                if (!is_quoted && *text == ';')
+                        return ';';
+                has_tab |= !is_quoted && *text == '\t';
+        }
+        return has_tab ? '\t' : ',';
+}
+
 static int cut_fields(struct csv_reader *c) {
         size_t at = 0;
 
+        c->separator = c->any_separator ? find_separator(c->text) : ',';
+        c->row.separator = c->separator;
         if (c->line == 1 && strncmp(c->text, "\xef\xbb\xbf", 3) == 0)
                 at = 3;
         c->row.n_fields = 0;
@@ -217,6 +236,10 @@ struct csv_reader *csv_free(struct csv_reader *c) {
                 fclose(c->file);
         free(c);
         return NULL;
+}
+
+void csv_take_any_separator(struct csv_reader *c) {
+        c->any_separator = true;
 }
 
 const char *csv_error(const struct csv_reader *c) {

@@ -17,6 +17,7 @@ struct csv_field {
 /* Never empty: lines without any character but blanks are passed over. */
 struct csv_row {
         unsigned n_fields;
+        char separator;           /* between them */
         struct csv_field fields[CSV_FIELDS_MAX];
 };
 
@@ -28,6 +29,9 @@ int csv_open(const char *path, struct csv_reader **ret, char *error);
 int csv_open_stream(FILE *file, const char *name, struct csv_reader **ret);
 struct csv_reader *csv_free(struct csv_reader *c);
 static inline void csv_freep(struct csv_reader **c) { csv_free(*c); }
+
+/* Before the first row: fields may also be separated by semicolons or tabs, as each line shows. */
+void csv_take_any_separator(struct csv_reader *c);
 
 /* Returns 1 with a row (the reader's, valid until the next call), 0 at the end, -EINVAL for a malformed line, -EFBIG
  * for one beyond the limits, or what reading the file gave; csv_error says where and why. After an error nothing more

@@ -126,6 +126,25 @@ static void test_blanks(void **state) {
         assert_end(c);
 }
 
+static void test_separators(void **state) {
+        struct csv_reader *c = open_string("a,b\nc;\"d;e\" ;f,g\nh\t i \t\nj;k\tl\n\"m;n\",o\n");
+
+        (void) state;
+        csv_take_any_separator(c);
+        assert_int_equal(next(c, "a|b")->separator, ',');
+        assert_int_equal(next(c, "c|d;e|f,g")->separator, ';');
+        assert_int_equal(next(c, "h|i|")->separator, '\t');
+        next(c, "j|k\tl");
+        next(c, "m;n|o");
+        assert_end(c);
+        c = open_string("a;b,c\n");
+        next(c, "a;b|c");
+        assert_end(c);
+        c = open_string("\"a\" b;c\n");
+        csv_take_any_separator(c);
+        assert_error(c, -EINVAL, "test:1:5: expected a separator behind the closing quote");
+}
+
 static void test_limits(void **state) {
         static char text[CSV_LINE_MAX + 64];
         struct csv_reader *c;
@@ -192,6 +211,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),   cmocka_unit_test(test_line_ends_and_mark),
                 cmocka_unit_test(test_quotes),  cmocka_unit_test(test_blanks),
+                cmocka_unit_test(test_separators),
                 cmocka_unit_test(test_limits),  cmocka_unit_test(test_callers_errors),
                 cmocka_unit_test(test_files),
         };
