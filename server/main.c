@@ -23,6 +23,7 @@ static const struct command commands[] = {
         { "capture", "record what goes over a meter's wires", capture_main },
         { "decode", "turn captured bytes into NDJSON", decode_main },
         { "discover", "guess what unknown datapoints of a recording mean", discover_main },
+        { "correlate", "find a known value in unknown frames", correlate_main },
         { "history", "look into, check, write out and fill in a history", history_main },
         { "import-openbeken", "turn an OpenBeken script into a device profile", import_openbeken_main },
         { "profiles", "list or show the built-in device profiles", profiles_main },

@@ -4,6 +4,7 @@
 
 int capture_main(int argc, char **argv);
 int check_config_main(int argc, char **argv);
+int correlate_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int discover_main(int argc, char **argv);

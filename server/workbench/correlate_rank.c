@@ -1,0 +1,269 @@
+/* From hypotheses to an answer: those that say the same become one, and what none of them can tell becomes words. */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "workbench/correlate_parts.h"
+
+#define SAME_POINTS  3.0    /* readings of the same numbers differ by less: their lags were not settled alike */
+#define RIVAL_POINTS 15.0   /* a field with so much less of a score is none */
+#define CHANCE_MAX   (-2.0) /* log10: at most one wrong field in a hundred such answers */
+#define SHARE_DECIDED 0.5
+
+static void leave_open(struct correlate_field *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void leave_open(struct correlate_field *f, const char *format, ...) {
+        va_list args;
+
+        if (f->n_open == CORRELATE_OPEN_MAX)
+                return;
+        va_start(args, format);
+        vsnprintf(f->open[f->n_open++], CORRELATE_TEXT_MAX, format, args);
+        va_end(args);
+}
+
+/* ---- which of those that say the same ---- */
+
+/* True when both are made of the same changing bytes, at least one of them. */
+static bool share_bytes(const struct search *s, const struct candidate *a, const struct candidate *b) {
+        const bool *varies = s->fields[a->group].varies;
+
+        if (a->group != b->group)
+                return false;
+        for (unsigned at = a->field.offset; at < (unsigned) a->field.offset + a->field.width; at++)
+                if (varies[at] && at >= b->field.offset && at < (unsigned) b->field.offset + b->field.width)
+                        return true;
+        return false;
+}
+
+static bool same_numbers(const struct search *s, const struct candidate *a, const struct candidate *b) {
+        return a->group == b->group && a->hash == b->hash && share_bytes(s, a, b);
+}
+
+/* One reading of the same numbers in place of another. */
+static bool same_reading(const struct search *s, const struct candidate *a, const struct candidate *b) {
+        return a->with_intercept == b->with_intercept && a->zone_s == b->zone_s &&
+               fabs(a->score - b->score) < SAME_POINTS && same_numbers(s, a, b);
+}
+
+/* The type that stands before it knows the width; else the widest: a narrower one fits until the value grows. */
+static bool is_truer(const struct candidate *a, const struct candidate *b) {
+        if (a->is_tagged != b->is_tagged)
+                return a->is_tagged;
+        if (a->field.width != b->field.width)
+                return a->field.width > b->field.width;
+        if (a->field.sign != b->field.sign)
+                return a->field.sign < b->field.sign;
+        return !a->field.big_endian && b->field.big_endian;
+}
+
+static const struct candidate *truest(const struct search *s, const struct candidate *c) {
+        const struct candidate *best = c;
+
+        for (size_t i = 0; i < s->n_candidates; i++)
+                if (same_reading(s, c, &s->candidates[i]) && is_truer(&s->candidates[i], best))
+                        best = &s->candidates[i];
+        return best;
+}
+
+/* ---- words ---- */
+
+/* Behind tell_rivals, which finds signs that do as well. */
+static void tell_sign(struct correlate_field *f, const struct candidate *c) {
+        bool is_seen = c->field.sign != FIELD_UNSIGNED || c->top_seen;
+
+        if (!is_seen)
+                leave_open(f, "sign: no negative value was seen");
+        else if (!f->sign_known)
+                leave_open(f, "sign: nothing is known of the packets that would tell");
+        f->sign_known &= is_seen;
+}
+
+/* Narrower and wider readings of the same numbers. */
+static void tell_width(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        bool narrower[FIELD_WIDTH_MAX + 1] = { false };
+        char text[64] = "";
+
+        for (size_t i = 0; i < s->n_candidates; i++) {
+                const struct candidate *o = &s->candidates[i];
+
+                if (same_reading(s, o, c) && o->field.big_endian == c->field.big_endian &&
+                    field_lowest(o->field) == field_lowest(c->field))
+                        narrower[o->field.width] = o->field.width != c->field.width;
+        }
+        for (unsigned width = 1; width <= FIELD_WIDTH_MAX; width++)
+                if (narrower[width])
+                        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u", text[0] ? ", " : "", width);
+        if (text[0])
+                leave_open(f, "width: %s bytes fit as well, no value was large enough to tell", text);
+}
+
+static void tell_order(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        f->order_known = c->field.width > 1;
+        for (size_t i = 0; i < s->n_candidates; i++) {
+                const struct candidate *o = &s->candidates[i];
+
+                if (!same_reading(s, o, c) || o->field.width == 1 || o->field.big_endian == c->field.big_endian)
+                        continue;
+                f->order_known = c->is_tagged;
+                leave_open(f, "byte order: offset %u width %u %s fits as well, only the lowest byte ever changed",
+                           o->field.offset, o->field.width, o->field.big_endian ? "be" : "le");
+                return;
+        }
+        if (!f->order_known)
+                leave_open(f, "byte order: it is a single byte");
+}
+
+static void tell_scale(struct correlate_field *f, const struct candidate *c) {
+        if (!c->has_simple_scale)
+                leave_open(f, "scale: %.6g is no factor that meters use", f->scale);
+        else if (c->has_rival_scale) {
+                leave_open(f, "scale: %.6g fits as well", (double) c->rival.num / (double) c->rival.den);
+                f->decided = false;
+        }
+}
+
+static void tell_zone(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        for (size_t i = 0; i < s->n_candidates; i++) {
+                const struct candidate *o = &s->candidates[i];
+
+                if (!same_numbers(s, o, c) || o->zone_s == c->zone_s || o->score < c->score - RIVAL_POINTS ||
+                    o->with_intercept != c->with_intercept)
+                        continue;
+                leave_open(f, "time zone: %+d s fits as well", o->zone_s);
+                f->decided = false;
+                return;
+        }
+}
+
+static bool same_place(const struct candidate *a, const struct candidate *b) {
+        return a->group == b->group && a->field.offset == b->field.offset && a->field.width == b->field.width &&
+               a->field.big_endian == b->field.big_endian;
+}
+
+/* Another place that explains the values as well: another field, or the same bytes cut in another way. */
+static void tell_rivals(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        for (size_t i = 0; i < s->n_candidates; i++) {
+                const struct candidate *o = &s->candidates[i];
+                bool same_bytes = share_bytes(s, c, o);
+
+                if (o == c || same_numbers(s, o, c) || o->score < c->score - (same_bytes ? 1 : RIVAL_POINTS))
+                        continue;
+                if (same_place(o, c)) {
+                        f->sign_known = false;
+                        continue;
+                }
+                leave_open(f, "field: offset %u width %u %s%s fits as well", o->field.offset, o->field.width,
+                           o->field.big_endian ? "be" : "le", o->group == c->group ? "" : " of another group");
+                f->decided = false;
+                return;
+        }
+}
+
+static void tell_chance(struct correlate_field *f, const struct candidate *c) {
+        if (c->chance > CHANCE_MAX) {
+                leave_open(f, "field: so few different values fit one like it by chance");
+                f->decided = false;
+        } else if ((double) c->fit.matched < SHARE_DECIDED * (double) c->fit.total) {
+                leave_open(f, "field: most packets do not fit");
+                f->decided = false;
+        }
+}
+
+static void tell(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        *f = (struct correlate_field) {
+                .group = c->group, .field = c->field, .scale = c->fit.scale, .intercept = c->fit.intercept,
+                .has_intercept = c->with_intercept, .scale_is_simple = c->has_simple_scale,
+                .zone_s = c->zone_s, .lag_from_s = c->lag_from_s, .lag_to_s = c->lag_to_s,
+                .matched = c->fit.matched, .total = c->fit.total, .max_error = c->fit.max_error,
+                .tolerance = c->extra,
+                .by_chance = pow(10, fmin(c->chance, 6)), .decided = true, .sign_known = true,
+        };
+        if (c->has_simple_scale) {
+                f->scale_num = c->fit.scale < 0 ? -c->simple.num : c->simple.num;
+                f->scale_den = c->simple.den;
+        }
+        tell_chance(f, c);
+        tell_rivals(f, s, c);
+        tell_zone(f, s, c);
+        tell_scale(f, c);
+        tell_sign(f, c);
+        tell_width(f, s, c);
+        tell_order(f, s, c);
+}
+
+/* ---- order ---- */
+
+static int compare_candidates(const void *a, const void *b) {
+        const struct candidate *x = a, *y = b;
+
+        if (x->score != y->score)
+                return x->score > y->score ? -1 : 1;
+        if (is_truer(x, y))
+                return -1;
+        if (is_truer(y, x))
+                return 1;
+        return x->field.offset != y->field.offset ? (x->field.offset < y->field.offset ? -1 : 1) :
+               (int) x->with_intercept - (int) y->with_intercept;
+}
+
+void search_sort(struct search *s) {
+        qsort(s->candidates, s->n_candidates, sizeof *s->candidates, compare_candidates);
+}
+
+/* Few samples are worse than many, whatever share of them matches. */
+static void weigh_totals(struct search *s) {
+        size_t most = 1;
+
+        for (size_t i = 0; i < s->n_candidates; i++)
+                most = s->candidates[i].fit.total > most ? s->candidates[i].fit.total : most;
+        for (size_t i = 0; i < s->n_candidates; i++)
+                s->candidates[i].score += 10.0 * (double) s->candidates[i].fit.total / (double) most;
+}
+
+/* True when a better one has taken its bytes. */
+static bool is_taken(const struct search *s, const struct candidate *c, const struct candidate *const *told,
+                     unsigned n) {
+        for (unsigned i = 0; i < n; i++)
+                if (share_bytes(s, c, told[i]))
+                        return true;
+        return false;
+}
+
+/* Beside an answer, what chance gives in plenty is of no interest. */
+static bool is_noise(const struct correlate_result *ret, const struct candidate *c) {
+        return ret->n_fields > 0 && ret->fields[0].decided && c->chance > 0;
+}
+
+#define FINALISTS_MAX 64    /* measured on all packets */
+#define SCORE_MIN     0.0
+
+int rank_candidates(struct search *s, struct correlate_result *ret) {
+        const struct candidate *told[CORRELATE_FIELDS_MAX];
+        int r = 0;
+
+        search_sort(s);
+        if (s->n_candidates > FINALISTS_MAX)
+                s->n_candidates = FINALISTS_MAX;
+        for (size_t i = 0; r >= 0 && i < s->n_candidates; i++)
+                r = judge_on_all(s, &s->candidates[i]);
+        if (r < 0)
+                return r;
+        weigh_totals(s);
+        search_sort(s);
+        ret->n_fields = 0;
+        for (size_t i = 0; i < s->n_candidates && ret->n_fields < CORRELATE_FIELDS_MAX; i++) {
+                const struct candidate *c = &s->candidates[i];
+
+                if (c->score < SCORE_MIN || is_taken(s, c, told, ret->n_fields) || is_noise(ret, c))
+                        continue;
+                told[ret->n_fields] = truest(s, c);
+                tell(&ret->fields[ret->n_fields], s, told[ret->n_fields]);
+                ret->n_fields++;
+        }
+        return 0;
+}

@@ -1,0 +1,62 @@
+/* Two hundred meters that were made up: their field is found first, or said to be undecided, but never taken for
+ * another one. METERGATE_SEED repeats a run, METERGATE_CASES says how many. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "correlate_case.h"
+
+static uint64_t number_from(const char *name, uint64_t otherwise) {
+        const char *text = getenv(name);
+
+        return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static enum verdict try_case(uint64_t seed) {
+        struct correlate_case_answer answer;
+        enum verdict verdict;
+        struct correlate_case c;
+
+        correlate_case_make(&c, seed);
+        correlate_case_run(&c, &answer);
+        verdict = correlate_case_judge(&c, &answer);
+        if (verdict != VERDICT_RIGHT)
+                correlate_case_print(&c, &answer, seed);
+        /* A cut frame can hide a false one that its bytes begin with, so there may be more. */
+        assert_true(answer.broken >= c.packets_cut);
+        correlate_answer_free(&answer);
+        correlate_case_free(&c);
+        return verdict;
+}
+
+static void test_random_meters(void **state) {
+        uint64_t seed = number_from("METERGATE_SEED", (uint64_t) time(NULL) ^ (uint64_t) getpid() << 32);
+        uint64_t cases = number_from("METERGATE_CASES", 200), verdicts[VERDICT_WRONG + 1] = { 0 };
+
+        (void) state;
+        print_message("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        for (uint64_t i = 0; i < cases; i++)
+                verdicts[try_case(seed + i)]++;
+        print_message("# %llu right, %llu undecided, %llu wrong\n", (unsigned long long) verdicts[VERDICT_RIGHT],
+                      (unsigned long long) verdicts[VERDICT_UNDECIDED], (unsigned long long) verdicts[VERDICT_WRONG]);
+        assert_int_equal(verdicts[VERDICT_WRONG], 0);
+        assert_true(verdicts[VERDICT_RIGHT] * 100 >= cases * 97);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_random_meters),
+        };
+
+        setenv("TZ", "UTC", 1);
+        tzset();
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
