@@ -48,9 +48,7 @@ bundle() {
 }
 bundle "$src/src/app.jsx" --jsx=transform --jsx-factory=h --jsx-fragment=Fragment --inject:"$src/src/jsx.js" \
         --external:./chart.js
-# uPlot hands out path builders by assigning them: without these two lines the bundler sees that nobody needs them.
-sed -e '/(paths\.bars *= bars);/d' -e '/(paths\.spline *= monotoneCubic);/d' \
-        "$modules/uplot/dist/uPlot.esm.js" >"$out/bundle/uplot.js"
+sed -f "$src/uplot.sed" "$modules/uplot/dist/uPlot.esm.js" >"$out/bundle/uplot.js"
 bundle "$src/src/chart.js" "$src/src/style.css" --alias:uplot="$out/bundle/uplot.js"
 for file in app.js chart.js; do
         "$modules/.bin/terser" "$out/bundle/$file" --module --comments some --output "$out/dist/$file" --mangle \
