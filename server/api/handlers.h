@@ -15,6 +15,7 @@ int api_datapoints(void *userdata, const struct request *request, struct reply *
 int api_diagnostics(void *userdata, const struct request *request, struct reply *reply);
 int api_action(void *userdata, const struct request *request, struct reply *reply);
 int api_set_datapoint(void *userdata, const struct request *request, struct reply *reply);
+int api_profile(void *userdata, const struct request *request, struct reply *reply);
 int api_frames(void *userdata, const struct request *request, struct reply *reply);
 int api_metrics(void *userdata, const struct request *request, struct reply *reply);
 int api_home_assistant(void *userdata, const struct request *request, struct reply *reply);
@@ -31,5 +32,6 @@ extern const struct parameter api_events_parameters[];
 extern const struct parameter api_frames_parameters[];
 extern const struct parameter api_history_parameters[];
 extern const struct parameter api_home_assistant_parameters[];
+extern const struct parameter api_profile_parameters[];
 extern const struct parameter api_samples_parameters[];
 extern const struct parameter api_stream_parameters[];

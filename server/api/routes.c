@@ -171,6 +171,15 @@ const struct route api_routes[] = {
                 .answers = ANSWERS(JSON("Datapoints", "The datapoints."), NO_METER),
         },
         {
+                .method = "GET", .pattern = "/api/v1/meters/{id}/profile.yaml", .handler = api_profile,
+                .arguments = meter, .parameters = api_profile_parameters,
+                .name = "getProfile", .tag = "Diagnostics", .summary = "The meter's profile as a file",
+                .description = "The one in use, with what is accepted of the suggestions of listDatapoints. Kept as a "
+                               "file and named as the meter's profile in the configuration it takes effect.",
+                .answers = ANSWERS({ 200, "application/yaml", "Profile", "The profile." },
+                                   PROBLEM(404, "There is no such meter, or no profile for it; detail says more.")),
+        },
+        {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/diagnostics", .handler = api_diagnostics,
                 .arguments = meter, .parameters = api_diagnostics_parameters,
                 .name = "getDiagnostics", .tag = "Diagnostics", .summary = "Why the meter is in its state",
