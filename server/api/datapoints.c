@@ -1,10 +1,13 @@
-/* GET /api/v1/meters/{id}/datapoints: everything the meter has sent, whether or not anybody knows what it means. */
+/* GET /api/v1/meters/{id}/datapoints: everything the meter has sent, whether or not anybody knows what it means, and
+ * on request what it may mean. */
 #include "api/handlers.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "api/accept.h"
 #include "api/decoded.h"
+#include "api/suggestion_json.h"
 #include "api/view.h"
 #include "base/decimal.h"
 
@@ -124,7 +127,50 @@ static void put_attribute(struct json_writer *w, const struct meter *m, const st
         put_words(w, info.name, quantity, NULL, quantity ? quantity->unit : NULL, NULL);
 }
 
-static void put_datapoint(struct json_writer *w, const struct meter *m, const struct datapoint *d, uint64_t now_ms) {
+/* ---- what it may mean ---- */
+
+static void put_hypothesis(struct json_writer *w, const struct suggestion *s, unsigned i) {
+        struct buffer piece;
+
+        buffer_init(&piece, 128);
+        json_object_begin(w, NULL);
+        suggestion_put_word(w, s);
+        suggestion_put_hypothesis(w, s, i);
+        if (accept_put(&piece, s, &s->hypotheses[i]) && !piece.failed)
+                json_put_string(w, "accept", piece.data);
+        json_object_end(w);
+        buffer_free(&piece);
+}
+
+/* Of a raw value there may be several: of it as a whole, and of words in it. */
+static void put_suggestions(struct json_writer *w, const struct suggestions *all, const struct datapoint *d) {
+        const struct suggestion *told = NULL;
+        bool found = false;
+
+        for (unsigned i = 0; i < all->count; i++) {
+                const struct suggestion *s = &all->items[i];
+
+                if (s->id != d->id)
+                        continue;
+                if (!told || told->is_word)
+                        told = s;
+                if (s->count > 0 && !found) {
+                        json_array_begin(w, "suggestions");
+                        found = true;
+                }
+                for (unsigned h = 0; h < s->count; h++)
+                        put_hypothesis(w, s, h);
+        }
+        if (found)
+                json_array_end(w);
+        else if (told)
+                json_put_string(w, "cannot_tell", told->cannot_tell);
+}
+
+/* ---- all of it ---- */
+
+static void put_datapoint(struct json_writer *w, const struct meter *m, const struct datapoint *d,
+                          const struct suggestions *suggestions, uint64_t now_ms) {
         json_object_begin(w, NULL);
         if (meter_config(m)->protocol->attribute)
                 put_attribute(w, m, d);
@@ -134,6 +180,8 @@ static void put_datapoint(struct json_writer *w, const struct meter *m, const st
         view_put_time(w, "last_seen", true, d->last_seen_ms);
         view_put_time(w, "last_change", true, d->last_change_ms);
         view_put_age(w, now_ms, true, d->last_seen_ms);
+        if (suggestions)
+                put_suggestions(w, suggestions, d);
         json_object_end(w);
 }
 
@@ -147,7 +195,7 @@ static bool looks_like_plug(const struct meter *m) {
 
 static void put_hint(struct json_writer *w, const struct meter *m) {
         const char *key = meter_session(m)->product_key;
-        char text[400];
+        char text[480];
         int len;
 
         if (!view_lacks_profile(m))
@@ -157,7 +205,8 @@ static void put_hint(struct json_writer *w, const struct meter *m) {
         else
                 len = snprintf(text, sizeof text, "the meter has not told a product key");
         len += snprintf(text + len, sizeof text - (size_t) len,
-                        ": choose one with \"profile:\" in the configuration (metergate profiles lists them)");
+                        ": choose one with \"profile:\" in the configuration (metergate profiles lists them), or "
+                        "make one of what datapoints?suggest=1 suggests");
         if (looks_like_plug(m))
                 snprintf(text + len, sizeof text - (size_t) len,
                          "; datapoints 18, 19 and 20 are most likely current, power and voltage of the standard "
@@ -165,26 +214,59 @@ static void put_hint(struct json_writer *w, const struct meter *m) {
         json_put_string(w, "hint", text);
 }
 
+enum asked { ASKED_NOT, ASKED, ASKED_COUNT };
+static const char *const asked_words[ASKED_COUNT] = { "0", "1" };
+
+const struct parameter api_datapoints_parameters[] = {
+        { .name = "suggest", .type = PARAMETER_CHOICE, .choices = asked_words, .n_choices = ASKED_COUNT,
+          .fallback = "0",
+          .description = "1: also what datapoints without a meaning may mean, from how they changed since the "
+                         "gateway watches them." },
+        { .name = NULL },
+};
+
+static void put_all(struct json_writer *w, const struct meter *m, const struct suggestions *suggestions,
+                    uint64_t now_ms) {
+        const struct datapoint_table *t = &meter_session(m)->datapoints;
+
+        json_array_begin(w, "datapoints");
+        for (unsigned i = 0; i < t->count; i++)
+                put_datapoint(w, m, &t->items[i], suggestions, now_ms);
+        json_array_end(w);
+        json_put_uint(w, "dropped", t->dropped);
+}
+
+static void put_observed(struct json_writer *w, const struct meter *m) {
+        uint64_t since_ms = 0;
+        bool known = meter_observed_since(m, &since_ms);
+
+        view_put_time(w, "observed_since", known, since_ms);
+}
+
 int api_datapoints(void *userdata, const struct request *request, struct reply *reply) {
-        const struct meter *m = view_find_meter(userdata, request, reply);
-        const struct datapoint_table *t;
+        struct meter *m = view_find_meter(userdata, request, reply);
+        const struct suggestions *suggestions = NULL;
         uint64_t now_ms = view_now();
         struct json_writer w;
+        bool is_asked;
+        int r = 0;
 
         if (!m)
                 return 0;
-        t = &meter_session(m)->datapoints;
+        is_asked = request_choice(request, "suggest") == ASKED;
+        if (is_asked)
+                r = meter_suggest(m, now_ms, &suggestions);
+        if (r < 0)
+                return r;
         json_begin(&w, &reply->body);
         json_object_begin(&w, NULL);
         json_put_string(&w, "meter", meter_config(m)->id);
         json_put_string(&w, "product_key", view_text_or_null(meter_session(m)->product_key));
         json_put_string(&w, "profile", view_profile_name(m));
         put_hint(&w, m);
-        json_array_begin(&w, "datapoints");
-        for (unsigned i = 0; i < t->count; i++)
-                put_datapoint(&w, m, &t->items[i], now_ms);
-        json_array_end(&w);
-        json_put_uint(&w, "dropped", t->dropped);
+        if (is_asked)
+                put_observed(&w, m);
+        put_all(&w, m, suggestions, now_ms);
         json_object_end(&w);
         return view_finish(reply);
 }

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
+#include "api/accept.h"
 #include "api/process.h"
 #include "api/stream_filter.h"
 #include "api/view.h"
 #include "history/query.h"
 #include "http/limits.h"
 #include "http/server.h"
+#include "meters/observer.h"
 #include "push/push.h"
 
 static void put_http(struct json_writer *w, const struct http_server *http) {
@@ -43,6 +45,9 @@ static void put_limits(struct json_writer *w) {
         json_put_uint(w, "stream_series", STREAM_KEYS_MAX);
         json_put_uint(w, "stream_columns", STREAM_COLUMNS_MAX);
         json_put_uint(w, "meters", METERS_MAX);
+        json_put_uint(w, "observed_runs", OBSERVER_RUNS_MAX);
+        json_put_uint(w, "suggest_every_ms", OBSERVER_SUGGEST_MS);
+        json_put_uint(w, "accepted_pieces", ACCEPT_ROWS_MAX);
         json_put_uint(w, "writes_at_once", WRITES_AT_ONCE);
         json_put_uint(w, "write_every_ms", WRITE_EVERY_MS);
         json_object_end(w);

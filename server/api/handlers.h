@@ -26,6 +26,7 @@ int api_stream(void *userdata, const struct request *request, struct reply *repl
 int api_events(void *userdata, const struct request *request, struct reply *reply);
 
 /* What they take. */
+extern const struct parameter api_datapoints_parameters[];
 extern const struct parameter api_diagnostics_parameters[];
 extern const struct parameter api_energy_parameters[];
 extern const struct parameter api_events_parameters[];

@@ -165,9 +165,10 @@ const struct route api_routes[] = {
         },
         {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/datapoints", .handler = api_datapoints,
-                .arguments = meter,
+                .arguments = meter, .parameters = api_datapoints_parameters,
                 .name = "listDatapoints", .tag = "Diagnostics", .summary = "Everything that the meter has sent",
-                .description = "Understood or not, with raw value, count and last change.",
+                .description = "Understood or not, with raw value, count and last change; with suggest=1 also what the rest "
+                               "may mean.",
                 .answers = ANSWERS(JSON("Datapoints", "The datapoints."), NO_METER),
         },
         {

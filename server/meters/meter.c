@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "meters/identity.h"
 #include "meters/meter_events.h"
+#include "meters/observer.h"
 #include "meters/values.h"
 
 enum {
@@ -30,6 +31,7 @@ struct meter {
         uint64_t last_frame;                /* number of the newest one received */
         struct events *events;              /* borrowed; NULL: nobody keeps them */
         struct values values;
+        struct observer observer;
         char looked_up_key[PRODUCT_KEY_MAX + 1];
         uint64_t since_ms;
         uint64_t *changes;                  /* borrowed */
@@ -138,6 +140,7 @@ static void on_frame(struct line *line, uint64_t now_ms, const uint8_t *frame, s
                 m->protocol->frame(m->session, now_ms, frame, len);
         else
                 m->protocol->request(m->session, now_ms, frame, len);
+        observer_note(&m->observer, now_ms, m->protocol, m->profile, &m->session->datapoints);
 }
 
 static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
@@ -349,6 +352,7 @@ struct meter *meter_free(struct meter *m) {
                 tell_write(m);
         }
         lines_clear(&m->lines);
+        observer_end(&m->observer);
         sd_event_source_disable_unref(m->timer);
         free(m->session);
         free(m);
@@ -460,6 +464,14 @@ const struct session *meter_session(const struct meter *m) {
 
 const struct frame_log *meter_frames(const struct meter *m) {
         return &m->frames;
+}
+
+int meter_suggest(struct meter *m, uint64_t now_ms, const struct suggestions **ret) {
+        return observer_suggest(&m->observer, now_ms, m->protocol, m->profile, ret);
+}
+
+bool meter_observed_since(const struct meter *m, uint64_t *ret_ms) {
+        return observer_since(&m->observer, ret_ms);
 }
 
 const struct line *meter_line(const struct meter *m, enum line_side side) {

@@ -17,6 +17,7 @@
 #include "meters/totals.h"
 #include "meters/write_limit.h"
 #include "protocols/protocol.h"
+#include "workbench/suggest.h"
 
 #define METER_TRANSITIONS_MAX 16  /* state changes kept for /diagnostics */
 #define METER_NOTICE_MAX 256      /* bytes of a notice with its end */
@@ -73,6 +74,10 @@ const struct line *meter_line(const struct meter *m, enum line_side side);
 /* A recording was replayed to its end, or cannot be: nothing will ever come from this meter again. */
 bool meter_is_over(const struct meter *m);
 const struct frame_log *meter_frames(const struct meter *m);
+/* What datapoints without a meaning may mean, as observer_suggest; NULL while there are none. */
+int meter_suggest(struct meter *m, uint64_t now_ms, const struct suggestions **ret);
+/* Since when they are watched; false: they are not. */
+bool meter_observed_since(const struct meter *m, uint64_t *ret_ms);
 
 /* True while at least one gauge is fresh. */
 bool meter_available(const struct meter *m, uint64_t now_ms);

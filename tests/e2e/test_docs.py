@@ -49,7 +49,8 @@ def house(tmp_path_factory):
     meters = [{"id": "main", "name": "House main (simulated)", "protocol": "tuyamcu", "port": folder / "main"},
               {"id": "utility", "name": "Utility meter", "protocol": "vue", "port": folder / "utility", "poll": "5s"}]
     with contextlib.ExitStack() as stack:
-        for name, *options in (("main",), ("plug", "--profile", "plug-standard")):
+        for name, *options in (("main",), ("plug", "--profile", "plug-standard"),
+                               ("stranger", "--profile", "plug-standard", "--product", "unknown7")):
             simulator = Process(folder, "simulate", "tuyamcu", "--link", folder / name, *options, name="simulate-" + name,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             stack.callback(simulator.kill)
@@ -63,9 +64,11 @@ def house(tmp_path_factory):
         stack.callback(gateway.stop)
         wait_until(lambda: None not in gateway.now("main").values() and "power_w" in gateway.now("main"))
         wait_until(lambda: gateway.now("utility").get("energy_import_kwh"))
-        # Another gateway, for the examples about a plug.
+        # Another gateway, for the examples about a plug and a meter that nobody knows.
         gateway.workshop = Gateway(folder, [{"id": "plug", "protocol": "tuyamcu", "profile": "plug-standard",
-                                             "port": folder / "plug"}], name="workshop",
+                                             "port": folder / "plug"},
+                                            {"id": "stranger", "protocol": "tuyamcu", "port": folder / "stranger"}],
+                                   name="workshop",
                                    http="access: open\ntokens: %s\n" % (folder / "tokens"))
         stack.callback(gateway.workshop.stop)
         wait_until(lambda: gateway.workshop.now("plug").get("voltage_v"))
@@ -74,7 +77,7 @@ def house(tmp_path_factory):
 
 def ask(gateway, command):
     """What the command prints, and the kind of the last answer."""
-    if "/meters/plug/" in command:
+    if re.search("/meters/(plug|stranger)/", command):
         gateway = gateway.workshop
     words = shlex.split(command.replace(SERVER, "http://127.0.0.1:%d" % gateway.http_port))
     # A cursor of a gateway that has run for long is none here.

@@ -19,7 +19,7 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / "
 ACCESS = ["open", "token"]
 SEED = "20261121"    # the same tries every time; METERGATE_SEED gives others
 EXAMPLES = 500       # of every operation that takes anything; schemathesis.toml asks for some more
-METERS = {"main": "tuyamcu", "three": "tuyamcu", "utility": "vue", "never": "tuyamcu"}
+METERS = {"main": "tuyamcu", "three": "tuyamcu", "utility": "vue", "never": "tuyamcu", "stranger": "tuyamcu"}
 LEFT_OUT = ["/api/v1/stream"]
 TOKEN = "control-secret-of-a-test"
 
@@ -79,14 +79,16 @@ def spectral():
 
 
 class Site:
-    """A gateway with four meters, one of which is never found, and a history."""
+    """A gateway with five meters, one of which is never found and one that no profile knows, and a history."""
 
     def __init__(self, folder, access):
         self.folder, self.access = folder, access
         self.others = [
             Process(folder, "simulate", "tuyamcu", "--link", folder / "main", name="main", stdin=subprocess.PIPE),
             Process(folder, "simulate", "tuyamcu", "--link", folder / "three", "--profile", "dts238-7-3p",
-                    name="three", stdin=subprocess.PIPE)]
+                    name="three", stdin=subprocess.PIPE),
+            Process(folder, "simulate", "tuyamcu", "--link", folder / "stranger", "--product", "unknown7",
+                    name="stranger", stdin=subprocess.PIPE)]
         self.vue = VueSimulator(folder, "utility")
         (folder / "tokens").write_text("control %s\n" % TOKEN)
         meters = [{"id": name, "protocol": protocol, "port": folder / name, "poll": "5s"}
@@ -95,7 +97,7 @@ class Site:
         self.gateway = Gateway(folder, meters, http="access: %s\ntokens: %s" % (access, folder / "tokens"),
                                extra="tariffs:\n  - { name: all, price: 0.28, currency: EUR }\n", may_log_errors=True)
         wait_until(lambda: all(self.get("/api/v1/meters/%s/now" % name).json["available"]
-                               for name in METERS if name != "never"))
+                               for name in METERS if name not in ("never", "stranger")))
 
     def get(self, path):
         return fetch(self.gateway.http_port, path, headers={"Authorization": "Bearer " + TOKEN})
