@@ -71,10 +71,10 @@ export async function answers(url) {
   }
 }
 
-async function delivers(base) {
+async function delivers(base, meters) {
   try {
     const health = await (await fetch(`${base}healthz`)).json();
-    return health.delivering === health.meters && health.history === "ready";
+    return health.delivering === (meters ?? health.meters) && health.history === "ready";
   } catch {
     return false;
   }
@@ -88,11 +88,16 @@ export async function startDemo(days) {
   return { base, stop: () => program.stop("SIGINT") };
 }
 
-/* A gateway that can be stopped and started again at the same address, with a simulated meter that goes on. */
-export async function startGateway({ http = "", interval = "1s" } = {}) {
+/* A gateway that can be stopped and started again at the same address, with a simulated meter that goes on; product:
+ * a key that no profile knows. */
+export async function startGateway({ http = "", interval = "1s", product = null } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "metergate-web-"));
   const link = join(folder, "meter");
-  const simulator = new Program("simulate", "tuyamcu", "--link", link, "--interval", interval, "--seed", "7");
+  const options = product ? ["--product", product] : [];
+  const profile = product ? "" : " profile: pj-mgw1103,";
+  const simulator = new Program(
+    ...["simulate", "tuyamcu", "--link", link, "--interval", interval, "--seed", "7", ...options],
+  );
   await until(() => existsSync(link), "the simulated meter");
   const base = `http://127.0.0.1:${await freePort()}/`;
   const config = join(folder, "metergate.yaml");
@@ -103,7 +108,7 @@ export async function startGateway({ http = "", interval = "1s" } = {}) {
       "site: { name: Test house, timezone: Europe/Warsaw }",
       `http: { listen: ["${new URL(base).host}"]${http && `, ${http}`} }`,
       `history: { directory: ${join(folder, "history")}, size: 4MiB, flush: 1s }`,
-      `meters:\n  - { id: main, name: House main, protocol: tuyamcu, profile: pj-mgw1103, port: ${link} }`,
+      `meters:\n  - { id: main, name: House main, protocol: tuyamcu,${profile} port: ${link} }`,
       "",
     ].join("\n"),
   );
@@ -112,7 +117,7 @@ export async function startGateway({ http = "", interval = "1s" } = {}) {
     folder,
     async start() {
       this.program = new Program("serve", "--config", config);
-      await until(() => delivers(base), "the gateway");
+      await until(() => delivers(base, product ? 0 : undefined), "the gateway");
     },
     stop: () => gateway.program.stop(),
     async end() {

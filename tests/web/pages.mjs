@@ -182,6 +182,45 @@ test("meters: datapoints, frames and a capture to save", () =>
     await inspect(page);
   }));
 
+/* Those of a simulated house come within some seconds: its voltage is never the same for long. */
+test("meters: suggestions are accepted by keyboard, and become a profile", async () => {
+  const gateway = await startGateway({ product: "unknown7", interval: "300ms" });
+  try {
+    for (const [theme, size, language] of [
+      ["light", "desktop", "en"],
+      ["dark", "phone", "de"],
+      ["dark", "tablet", "pl"],
+    ])
+      await visit({ theme, size, language }, gateway.base, async (page) => {
+        await show(page, gateway.base, "#meters");
+        const row = page.locator("tr", { has: page.locator('th:text-is("20")') });
+        const button = row.locator(".guess button").first();
+        await button.waitFor();
+        assert.match(await row.locator(".guess").first().innerText(), /2[23]\d[.,]\d\sV[^]*\d\s?%/);
+        await button.focus();
+        await key(page, "Enter");
+        const saved = page.locator("a.button[download='main.yaml']");
+        await saved.waitFor();
+        assert.equal(await button.getAttribute("aria-pressed"), "true");
+        await row.locator("summary").click();
+        await inspect(page);
+        const [download] = await Promise.all([
+          page.waitForEvent("download"),
+          saved.click(),
+        ]);
+        const text = readFileSync(await download.path(), "utf8");
+        assert.match(text, /^name: main$/m);
+        assert.match(text, /^product_keys: \[unknown7\]$/m);
+        assert.match(text, /- \{ dp: 20, type: value, quantity: voltage_v, scale: 0.1 \}/);
+        await button.focus();
+        await key(page, "Space");
+        await saved.waitFor({ state: "detached" });
+      });
+  } finally {
+    await gateway.end();
+  }
+});
+
 test("a language and a theme that were chosen stay", () =>
   visit({}, demo.base, async (page) => {
     await show(page, demo.base, "#live");

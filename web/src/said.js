@@ -18,4 +18,12 @@ export const said = {
   "readings arrive": ["Messwerte kommen an", "odczyty przychodzą"],
   "less than before": ["weniger als zuvor", "mniej niż poprzednio"],
   "more than can have flowed since the last reading": ["mehr, als seit der letzten Ablesung geflossen sein kann", "więcej, niż mogło przepłynąć od ostatniego odczytu"],
+  "it never changed": ["hat sich nie geändert", "nigdy się nie zmieniło"],
+  "it never changed while it was not 0": ["hat sich nie geändert, solange es nicht 0 war", "nie zmieniało się, dopóki nie było 0"],
+  "it had too few different values": ["hatte zu wenige verschiedene Werte", "miało za mało różnych wartości"],
+  "it is no number, and has no layout that is known": ["ist keine Zahl und hat keine bekannte Form", "nie jest liczbą i nie ma znanej postaci"],
+  "it is a switch or a state, and goes with nothing else": ["ein Schalter oder Zustand, der zu nichts anderem passt", "przełącznik lub stan, niezwiązany z niczym innym"],
+  "it only grows, but not by the power that was seen": ["wächst nur, aber nicht um die gesehene Leistung", "tylko rośnie, ale nie o zaobserwowaną moc"],
+  "it only grows: energy or time, and no power was found to tell which": ["wächst nur: Energie oder Zeit; keine Leistung sagt, was von beiden", "tylko rośnie: energia lub czas; brak mocy, by rozstrzygnąć"],
+  "it goes with nothing else": ["passt zu nichts anderem", "nie pasuje do niczego innego"],
 };

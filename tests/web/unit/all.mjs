@@ -7,4 +7,5 @@ import "./messages.mjs";
 import "./readings.mjs";
 import "./route.mjs";
 import "./sse.mjs";
+import "./suggested.mjs";
 import "./zone.mjs";

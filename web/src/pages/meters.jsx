@@ -18,6 +18,7 @@ import {
 } from "../parts/common.jsx";
 import { Download } from "../parts/download.jsx";
 import { useZone } from "../parts/site_zone.jsx";
+import { Accepted, Suggestion } from "../parts/suggestion.jsx";
 import { go } from "../route.js";
 import { useStore } from "../store.js";
 
@@ -282,7 +283,7 @@ function rawText(d) {
 
 function Datapoints({ meter, quantities }) {
   const { data, error } = useAnswer(
-    (signal) => ask(meterPath(meter.id, "/datapoints"), signal),
+    (signal) => ask(meterPath(meter.id, "/datapoints?suggest=1"), signal),
     [meter.id],
     REFRESH_MS,
   );
@@ -293,6 +294,8 @@ function Datapoints({ meter, quantities }) {
       seriesLabel(d.channel ? `${d.channel}.${d.quantity}` : d.quantity, quantities)
     ) : d.name ? (
       <span lang="en">{d.name}</span>
+    ) : d.suggestions || d.cannot_tell ? (
+      <Suggestion id={meter.id} d={d} quantities={quantities} />
     ) : (
       DASH
     );
@@ -303,14 +306,15 @@ function Datapoints({ meter, quantities }) {
           <Spoken text={data.hint} />
         </p>
       )}
+      <Accepted id={meter.id} since={data.observed_since_ms} />
       <Table
         label={t("datapoints.title")}
         empty={t("datapoints.none")}
         columns={[
           [named ? t("datapoints.attribute") : "DP"],
-          [t("datapoints.type")],
+          [t("datapoints.meaning"), "meaning"],
           [t("value"), "number raw"],
-          [t("datapoints.meaning")],
+          [t("datapoints.type")],
           [t("datapoints.count"), "number"],
           [t("datapoints.changed")],
         ]}
@@ -318,9 +322,9 @@ function Datapoints({ meter, quantities }) {
           key: d.attribute ?? d.dp,
           cells: [
             d.attribute ?? d.dp,
-            <span lang="en">{d.type}</span>,
-            rawText(d),
             meaning(d),
+            rawText(d),
+            <span lang="en">{d.type}</span>,
             formatNumber(d.count),
             formatMoment(d.last_change_ms),
           ],
