@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import random
 import re
 import shlex
 import shutil
@@ -31,6 +32,25 @@ LOADS = [(230.1, 0.12, 26), (229.4, 8.61, 1975), (230.6, 0.13, 28), (228.8, 4.2,
 pytestmark = pytest.mark.skipif(CURL is None, reason="curl is not there")
 
 
+def vue_frames():
+    """An hour of readings in a form that nobody knows, with the power in W at byte 30, and what an app makes of them: a
+    value that holds for a minute, from its beginning."""
+    chance, power, frames, rows = random.Random(7), 420, [], ["Time (UTC),Main (kW)"]
+    filling = random.Random(3).randbytes(48)
+    for minute in range(60):
+        for half in range(2):
+            if chance.random() < 0.5:
+                power = chance.choice([75, 180, 420, 890, 2350, 3120, -640, -1500]) + chance.randint(0, 60)
+            payload = bytearray(filling)
+            payload[5] = 2 * minute + half
+            payload[30:33] = power.to_bytes(3, "little", signed=True)
+            frames.append("2026-11-21T18:%02d:%02d.200Z rx 24 01 72 30 %s 0D" % (minute, 30 * half,
+                                                                                 payload.hex(" ").upper()))
+            if half == 0:
+                rows += ["11/21/2026 18:%02d:%02d,%.4f" % (minute, second, power / 1000) for second in range(60)]
+    return "\n".join(frames) + "\n", "\n".join(rows) + "\n"
+
+
 class Bench:
     """The desk: a folder with the page's files, a terminal, and the meter on its wires."""
 
@@ -43,6 +63,8 @@ class Bench:
         self.line = Line(self.player.link, TuyaModule(period=0.25), self.ears[:1], self.ears[1:])
         for name, text in FILES.findall(PAGE.read_text()):
             (folder / name).write_text(self.here(text if name.endswith(".bat") else self.with_server(text)))
+        for name, text in zip(("vue.hex", "app.csv"), vue_frames()):
+            (folder / name).write_text(text)
         (folder / "bin").mkdir()
         program = folder / "bin" / "metergate"
         program.write_text("#!/bin/sh\nexec %s \"$@\"\n" % shlex.join([*RUN, BINARY]))
@@ -169,7 +191,7 @@ def test_the_story(tmp_path):
                                                             seen[0][-3000:])
         bench.gateway.stop()
         check_truth(bench)
-    assert {"capture", "discover", "decode", "check-config", "serve", "import-openbeken"} == {
+    assert {"capture", "discover", "decode", "check-config", "serve", "correlate", "import-openbeken"} == {
         example.command.split()[1] for example in found if example.command.startswith("metergate ")}
 
 
