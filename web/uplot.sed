@@ -12,13 +12,6 @@ s/const showLegend = legend\.show;/const showLegend = false;/
 s/if (legend\.live) {/if (false) {/
 /^\t*s\.value = isTime/d
 
-# Clouds of points: all curves share one time axis.
-s/\(const\|let\) mode = \(self\|u\)\.mode;/const mode = 1;/
-
-# Axes that are not linear.
-s/\(\b[a-zA-Z]*\.distr\|\bdistr\|\b[a-zA-Z]*Distr\) *== *\(2\|3\|4\|100\)/false/g
-s/sc\.distr >= 3/false/
-
 # Words of dates, and time in seconds: the page labels the ticks itself, and counts in ms.
 /^\tconst _time\(Axis\|Series\)\(Vals\?\) /d
 s/isTime ? ($/false ? (/
