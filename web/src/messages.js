@@ -149,6 +149,7 @@ export const messages = {
   "details.firmware": ["Firmware", "Firmware", "Firmware"],
   "details.profile": ["Profile", "Profil", "Profil"],
   "details.port": ["Port", "Anschluss", "Port"],
+  "details.port_tx": ["Port of the module's line", "Anschluss der Modulleitung", "Port linii modułu"],
   "details.closed": ["not open", "nicht offen", "nieotwarty"],
   "details.baud": ["Speed", "Geschwindigkeit", "Szybkość"],
   "details.latency": ["Answers take", "Antworten dauern", "Czas odpowiedzi"],

@@ -97,12 +97,18 @@ function detailText(detail) {
   return String(detail.value);
 }
 
+function portText(link) {
+  return link.open ? link.port : `${link.port} (${link.error ?? t("details.closed")})`;
+}
+
 function factsOf(d, quantities) {
   const facts = [
     [t("details.since"), formatMoment(d.since_ms)],
     [t("details.firmware"), d.firmware ?? DASH],
     [t("details.profile"), d.profile ? `${d.profile.title} (${d.profile.name})` : DASH],
-    [t("details.port"), d.link.open ? d.link.port : `${d.link.port} (${d.link.error ?? t("details.closed")})`],
+    [t("details.port"), portText(d.link)],
+    // A recording brings both lines.
+    ...(d.link_tx && d.link_tx.port !== d.link.port ? [[t("details.port_tx"), portText(d.link_tx)]] : []),
     [t("details.baud"), d.link.baud === null ? DASH : formatNumber(d.link.baud)],
     [
       t("details.latency"),
