@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from fake_mcu import REPORT, frame, unit
-from gateway import run, wait_until
+from fake_mcu import REPORT, STATE, McuLogic, TcpPort, frame, unit
+from gateway import Collector, run, wait_until
 from module import Ear, Line, TuyaModule, VueModule, listening
 
 STRACE = shutil.which("strace")
@@ -163,12 +163,15 @@ def test_zeros_wait_for_the_modules_state(mcu_at, ear, start):
     gateway = start([{"id": "main", "protocol": "tuyamcu", "role": "listen", "port": mcu.port.link,
                       "port_tx": tx.link, "profile": "pj-mgw1103"}])
     listening(gateway)
-    for number, dp in enumerate((18, 19, 20)):
-        mcu.send(REPORT, unit(dp, 0))
-    tx.hear(frame(0x03, b"\4", version=0))
-    mcu.send(0x03)
-    mcu.send(REPORT, unit(20, 2403))
-    gateway.wait_now(voltage_v=240.3, state="online")
+    with Collector(gateway) as collector:
+        for dp in (18, 19, 20):
+            mcu.send(REPORT, unit(dp, 0))
+        tx.hear(frame(STATE, b"\4", version=0))
+        mcu.send(STATE)
+        for dp, value in mcu.values.items():
+            mcu.send(REPORT, unit(dp, value))
+        gateway.wait_now(voltage_v=240.3, power_w=17.7, current_a=0.077, state="online")
+    assert collector.values("voltage_v") == {240.3} and collector.values("power_w") == {17.7}
     assert mcu.received_bytes == 0
 
 
@@ -270,6 +273,28 @@ def test_noise_of_one_line_does_not_hurt_the_other(mcu_at, ear, start):
     wait_until(lambda: gateway.diagnostics()["framing"]["frames"] == 20)
     assert gateway.diagnostics()["framing"]["noise_bytes"] == 0
     wait_until(lambda: gateway.diagnostics()["framing_tx"]["noise_bytes"] == 2000)
+
+
+def test_both_lines_over_tcp(start):
+    """A connection can be written to, but nobody is there who would: not a byte arrives, whatever the meter asks."""
+    meter, module = McuLogic(), McuLogic()
+    ports = [TcpPort(meter), TcpPort(module)]
+    gateway = start([{"id": "main", "protocol": "tuyamcu", "profile": "pj-mgw1103", "role": "listen",
+                      "port": "tcp://127.0.0.1:%d" % ports[0].port, "port_tx": "tcp://127.0.0.1:%d" % ports[1].port}])
+    listening(gateway)
+    module.send_raw(frame(STATE, b"\4", version=0))
+    meter.send(STATE)
+    meter.send(0x1c)
+    meter.send(0x22, unit(19, 177))
+    gateway.wait_now(power_w=17.7, state="online")
+    assert [f["direction"] for f in frames_of(gateway)].count("tx") == 1
+    ports[1].drop()
+    wait_until(lambda: gateway.diagnostics()["link_tx"]["reconnects"] == 1)
+    assert gateway.diagnostics()["link"]["reconnects"] == 0
+    gateway.stop()
+    assert meter.received_bytes == module.received_bytes == 0
+    for port in ports:
+        port.close()
 
 
 def test_actions_are_refused(ear, start, tmp_path):
