@@ -235,7 +235,7 @@ void bench_find_circuits(struct bench *b) {
         weigh_rivals(b, &s, taken, n_taken, total);
         for (unsigned i = 0; i < n_taken; i++)
                 b->circuits[b->n_circuits++] = s.candidates[taken[i]];
+        order_circuits(b);
         if (n_taken > 1 && n_taken == b->n_circuits)
                 share_voltages(b);
-        order_circuits(b);
 }

@@ -8,6 +8,7 @@
 #define CAP_UNSURE 0.85    /* of what could still be another power of ten: never high */
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
+#define SHARE_MIN    0.005 /* of a scale that is worth a rank */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
@@ -138,7 +139,7 @@ static void tell_scaled(const struct bench *b, const struct circuit *c, int colu
         for (unsigned k = 0; k < 2; k++) {
                 struct hypothesis *h;
 
-                if (ranks[k].confidence < 0.02)
+                if (ranks[k].confidence < SHARE_MIN)
                         continue;
                 h = hypothesis_add(s, quantity, ranks[k].exponent + shift, confidence * ranks[k].confidence);
                 if (h && quantity == Q_POWER && c->direction >= 0) {
@@ -298,7 +299,7 @@ static void tell_energy(const struct bench *b, const struct energy *e, struct su
                 double scale = k == 0 ? scale_confidence(&choice) : choice.second_confidence;
                 struct hypothesis *h;
 
-                if (scale < 0.02)
+                if (scale < SHARE_MIN)
                         continue;
                 h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * role_confidence(b, c) * scale);
                 if (!h)
