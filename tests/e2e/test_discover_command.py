@@ -1,0 +1,98 @@
+"""The command around the guesses: what it reads, writes and refuses, and a profile that the gateway takes."""
+import json
+import random
+
+from fake_mcu import VALUE, frame, unit
+from gateway import run
+
+START_MS = 1795255200000
+
+
+def plug(moments=120, seed=1):
+    """A recording of a plug that switches loads, with its numbers where nobody expects them."""
+    rng, lines, volts, watts = random.Random(seed), [], 230.0, 60.0
+    for i in range(moments):
+        if i % 5 == 4:
+            watts = rng.choice([9, 60, 420, 900, 2100]) * rng.uniform(0.9, 1.1)
+        volts += rng.uniform(-0.3, 0.3) + 0.05 * (230 - volts)
+        now = volts - watts / 600
+        for n, (dp, number) in enumerate(((41, round(watts / now * 1000)), (7, round(watts)), (99, round(now * 10)))):
+            seconds, ms = divmod(START_MS + i * 10000 + 5 * n, 1000)
+            lines.append("%d.%03d rx %s" % (seconds, ms, frame(7, unit(dp, number, VALUE)).hex(" ")))
+    return "\n".join(lines) + "\n"
+
+
+def best(stdout):
+    lines = [json.loads(line) for line in stdout.splitlines()]
+    return {line["dp"]: line for line in lines if line.get("rank") == 1}
+
+
+def test_lines(tmp_path):
+    (tmp_path / "plug.txt").write_text(plug())
+    result = run("discover", tmp_path / "plug.txt")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = best(result.stdout)
+    assert {dp: (line["quantity"], line["scale"]) for dp, line in found.items()} == {
+        41: ("current_a", 0.001), 7: ("power_w", 1), 99: ("voltage_v", 0.1)}
+    assert list(found[99]) == ["dp", "type", "rank", "quantity", "channel", "unit", "scale", "signed", "inverted",
+                               "layout", "confidence", "level", "evidence"]
+    piped = run("discover", "--protocol", "tuyamcu", "-", input=plug())
+    assert piped.stdout == result.stdout
+
+
+def test_a_recording_without_times(tmp_path):
+    (tmp_path / "plug.hex").write_text("".join(line.split(" ", 2)[2] + "\n" for line in plug().splitlines()))
+    result = run("discover", tmp_path / "plug.hex")
+    assert result.returncode == 0
+    assert "no times: nothing can be said of energies" in result.stderr
+    assert best(result.stdout)[7]["quantity"] == "power_w"
+
+
+def test_what_is_known_is_left_out(tmp_path):
+    (tmp_path / "plug.txt").write_text(plug())
+    (tmp_path / "known.yaml").write_text(
+        "name: known\ntitle: Known\nprotocol: tuyamcu\nevidence: stated\nsource: a test\n"
+        "datapoints:\n  - { dp: 99, type: value, quantity: voltage_v, scale: 0.1 }\n")
+    lines = run("discover", "--known", tmp_path / "known.yaml", tmp_path / "plug.txt").stdout.splitlines()
+    assert lines and all(json.loads(line)["dp"] != 99 for line in lines)
+
+
+def test_profile(tmp_path, start, meter, mcu):
+    """The simulated meter has other numbers; the gateway takes the profile all the same."""
+    (tmp_path / "plug.txt").write_text(plug())
+    result = run("discover", "--profile", "--name", "my-plug", tmp_path / "plug.txt")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "  - { dp: 7, type: value, quantity: power_w, scale: 1 }" in result.stdout
+    (tmp_path / "my-plug.yaml").write_text(result.stdout)
+    gateway = start([meter(profile=tmp_path / "my-plug.yaml")])
+    assert gateway.diagnostics("main")["profile"]["name"] == "my-plug"
+    readings = [json.loads(line).get("readings", {}) for line in run(
+        "decode", "--profile", tmp_path / "my-plug.yaml", tmp_path / "plug.txt").stdout.splitlines()]
+    assert {key for r in readings for key in r} == {"voltage_v", "current_a", "power_w"}
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "plug.txt").write_text(plug(2))
+    for arguments, status, words in (
+            ([], 2, "expected one FILE or -"),
+            ([tmp_path / "plug.txt", "more"], 2, "expected one FILE or -"),
+            (["--protocol", "p1", tmp_path / "plug.txt"], 2, "there is no protocol 'p1'; expected tuyamcu"),
+            (["--known", "nobody", tmp_path / "plug.txt"], 2, "--known: there is no profile 'nobody'"),
+            (["--protocol", "vue", "--profile", tmp_path / "plug.txt"], 2, "--profile: vue needs none"),
+            (["--profile", "--name", "My plug", tmp_path / "plug.txt"], 2, "--name: 'My plug' is no name"),
+            ([tmp_path / "none.txt"], 1, "none.txt")):
+        result = run("discover", *arguments)
+        assert (result.returncode, result.stdout) == (status, ""), arguments
+        assert words in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_nothing_in_it(tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    result = run("discover", tmp_path / "empty.txt")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "no datapoints; is it of protocol tuyamcu?" in result.stderr
+
+
+def test_help():
+    result = run("discover", "--help")
+    assert result.returncode == 0 and "--profile" in result.stdout
