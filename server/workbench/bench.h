@@ -50,6 +50,7 @@ struct circuit {
         int ratio;                     /* exponent of the power's scale minus that of the current's */
         double score;                  /* nats in favour of it against chance */
         double rival;                  /* of the best other explanation of one of its columns */
+        double swapped;                /* score of current and power the other way round */
         double power_factor;           /* typical, at heavy load */
         double association;            /* nats of P / I being steadier than either */
         unsigned levels;               /* different loads it was seen at */

@@ -166,11 +166,20 @@ static void ban(const struct bench *b, struct search *s, unsigned which) {
                 s->banned[k] = k == which || is_variant(b, &s->candidates[k], &s->candidates[which]);
 }
 
+/* P / I and I / P are steady alike: with another power factor either may be the current. */
+static double score_swapped(const struct search *s, const struct circuit *c) {
+        for (unsigned k = 0; k < s->n; k++)
+                if (s->candidates[k].current == c->power && s->candidates[k].power == c->current)
+                        return s->candidates[k].score;
+        return -HUGE_VAL;
+}
+
 /* What the best explanation without it would be worth tells how sure it is. */
 static void weigh_rivals(const struct bench *b, struct search *s, const unsigned *taken, unsigned n, double total) {
         for (unsigned i = 0; i < n; i++) {
                 unsigned other[CIRCUITS_MAX], n_other;
 
+                s->candidates[taken[i]].swapped = score_swapped(s, &s->candidates[taken[i]]);
                 ban(b, s, taken[i]);
                 s->candidates[taken[i]].rival = s->candidates[taken[i]].score - total +
                                                 take_greedily(b, s, other, &n_other);

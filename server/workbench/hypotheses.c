@@ -9,6 +9,7 @@
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
 #define SHARE_MIN    0.005 /* of a scale that is worth a rank */
+#define SWAPPED_MARGIN 8   /* nats by which current and power must be better than the other way round */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
@@ -96,6 +97,8 @@ static double role_confidence(const struct bench *b, const struct circuit *c) {
                 confidence = fmin(confidence, CAP_UNSURE);
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
+        if (c->score - c->swapped < SWAPPED_MARGIN)
+                confidence = fmin(confidence, CAP_UNSURE);
         /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
         if (c->power_factor < 0.7)
                 confidence = fmin(confidence, CAP_UNSURE);

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define WITNESS_MIN 5  /* nats */
+
 /* Meters with this scale among those that are known (the built-in profiles), by exponent. Others have a little, too:
  * not all meters are known. */
 static double count_pairs(int current, int power) {
@@ -34,6 +36,11 @@ static double count_energies(int energy) {
         }
 }
 
+/* A register that may tell about the scales of others: only what is sure itself. */
+static bool is_witness(const struct energy *e) {
+        return e->power < 0 && e->score > WITNESS_MIN;
+}
+
 /* Whether any meter is known with these scales, each by itself. */
 static bool are_known(const struct bench *b, const struct circuit *c, int current) {
         int power = current + c->ratio;
@@ -42,7 +49,7 @@ static bool are_known(const struct bench *b, const struct circuit *c, int curren
         for (unsigned i = 0; i < b->n_energies; i++) {
                 int energy = power + b->energies[i].ratio;
 
-                if (b->energies[i].power < 0)
+                if (is_witness(&b->energies[i]))
                         known &= energy == 0 || energy == -2 || energy == -3;
         }
         return known;
@@ -96,11 +103,15 @@ static bool is_alike(const struct circuit *a, const struct circuit *b) {
 
 static double rate_choice(const struct bench *b, const struct circuit *c, double resistance, int current) {
         int voltage = b->columns[c->voltage].voltage_exponent, power = current + c->ratio;
-        double nats = log(count_pairs(current, power)), amperes = 0, watts = 0;
+        double nats = log(count_pairs(current, power)), amperes = 0, watts = 0, energies = 0;
+        unsigned witnesses = 0;
 
         for (unsigned i = 0; i < b->n_energies; i++)
-                if (b->energies[i].power < 0)
-                        nats += log(count_energies(power + b->energies[i].ratio)) / b->n_energies;
+                if (is_witness(&b->energies[i])) {
+                        energies += log(count_energies(power + b->energies[i].ratio));
+                        witnesses++;
+                }
+        nats += witnesses > 0 ? energies / witnesses : 0;
         for (unsigned i = 0; i < b->n_circuits; i++)
                 if (is_alike(c, &b->circuits[i])) {
                         amperes = fmax(amperes, b->circuits[i].peak_current * pow(10, current));
