@@ -9,7 +9,7 @@
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
 #define SHARE_MIN    0.005 /* of a scale that is worth a rank */
-#define SWAPPED_MARGIN 8   /* nats by which current and power must be better than the other way round */
+#define SWAPPED_MARGIN 6   /* nats by which current and power must be better than the other way round */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
@@ -87,6 +87,14 @@ static void set_sign(struct hypothesis *h, const struct column *c) {
 
 /* ---- circuits ---- */
 
+/* Energy is the integral of power; that of the current is no power of ten of it. */
+static bool has_register(const struct bench *b, const struct circuit *c) {
+        for (unsigned i = 0; i < b->n_energies; i++)
+                if (b->energies[i].circuit >= 0 && &b->circuits[b->energies[i].circuit] == c && b->energies[i].score > 5)
+                        return true;
+        return false;
+}
+
 /* How sure it is that these columns belong together. */
 static double role_confidence(const struct bench *b, const struct circuit *c) {
         double nats = fmin(c->score, c->score - c->rival) - 2.5, confidence = logistic(nats);
@@ -97,7 +105,7 @@ static double role_confidence(const struct bench *b, const struct circuit *c) {
                 confidence = fmin(confidence, CAP_UNSURE);
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
-        if (c->score - c->swapped < SWAPPED_MARGIN)
+        if (c->score - c->swapped < SWAPPED_MARGIN && !has_register(b, c))
                 confidence = fmin(confidence, CAP_UNSURE);
         /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
         if (c->power_factor < 0.7)
