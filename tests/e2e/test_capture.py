@@ -201,6 +201,26 @@ def test_a_gateway_at_work(capture, start, meter, tmp_path, protocol):
     assert times == sorted(times)
 
 
+def test_what_is_captured_replays(capture, start, meter, tmp_path):
+    """Bit for bit: a gateway hears from the file, to the last byte, what the one at the wire heard."""
+    with tapped(tmp_path, "tuyamcu") as tap:
+        record = capture("--port", tmp_path / "rx", "--port-tx", tmp_path / "tx", "--baud", 115200)
+        wait_until(record.out.exists)
+        first = start([meter(port=tmp_path / "host")])
+        first.wait_now(state="online")
+        first.stop()
+        for side, said in tap.said.items():
+            record.wait_bytes(said, side)
+        record.end()
+        said = dict(tap.said)
+    again = start([meter(port="replay://%s?speed=100" % record.out, role="listen", profile="pj-mgw1103", baud=None)],
+                  may_log_errors=True)
+    wait_until(lambda: "ended" in (again.diagnostics()["link"]["error"] or ""))
+    frames = [json.loads(line) for line in again.get("/api/v1/meters/main/frames").text.splitlines()]
+    for side in said:
+        assert b"".join(bytes.fromhex(f["hex"]) for f in frames if f["direction"] == side) == said[side]
+
+
 def test_the_install_code_stays_out(capture, tmp_path):
     """A recording is pasted into forums. The code comes in pieces, as a line's reads have it, and in text."""
     line = Line(tmp_path / "line")
