@@ -170,7 +170,9 @@ enum debris { DEBRIS_NONE, DEBRIS_FRAME, DEBRIS_CODE };
 static enum debris begins_debris(const uint8_t *bytes, size_t len) {
         if (len >= 2 && bytes[0] == '$' && bytes[1] == 0x01)
                 return DEBRIS_FRAME;
-        return len >= 2 && bytes[0] == VUE_INSTALL_CODE && bytes[1] == VUE_INSTALL_CODE_SIZE ? DEBRIS_CODE : DEBRIS_NONE;
+        if (len >= 2 && bytes[0] == VUE_INSTALL_CODE && bytes[1] == VUE_INSTALL_CODE_SIZE)
+                return DEBRIS_CODE;
+        return DEBRIS_NONE;
 }
 
 /* A letter that nobody knows may have been that of an install code. */

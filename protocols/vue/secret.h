@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VUE_BLANK_WAIT_MAX 512  /* bytes of text that wait for the end of their line; the longest published one has 153,
-                                 * the longest damaged frame 260 */
+#define VUE_BLANK_WAIT_MAX 512  /* bytes of text that wait for the end of their line; the longest published one has
+                                 * 153, the longest damaged frame 260 */
 
 /* Where word, in lower case, begins in text; len when it is not there. */
 size_t vue_text_find(const char *text, size_t len, const char *word);

@@ -1,5 +1,5 @@
-/* GET /api/v1/meters/{id}/frames: the last raw frames, and those that come, for people (NDJSON) and for metergate decode
- * (a capture). */
+/* GET /api/v1/meters/{id}/frames: the last raw frames, and those that come, for people (NDJSON) and for metergate
+ * decode (a capture). */
 #include "api/handlers.h"
 
 #include <errno.h>

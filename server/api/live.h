@@ -20,8 +20,8 @@ struct live *live_free(struct live *l);
 void live_join(struct live *l);
 void live_leave(struct live *l, const void *stream);
 
-/* The same for those who follow what goes over a meter's wire, which happens oftener: they are woken LIVE_FOLLOW_MS after
- * it at the latest. Beside live_join and live_leave. */
+/* The same for those who follow what goes over a meter's wire, which happens oftener: they are woken LIVE_FOLLOW_MS
+ * after it at the latest. Beside live_join and live_leave. */
 void live_follow(struct live *l);
 void live_unfollow(struct live *l);
 

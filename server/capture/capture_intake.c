@@ -65,8 +65,8 @@ static void give_ready(struct capture_intake *in) {
         struct side *rx = &in->sides[CAPTURE_RX], *tx = &in->sides[CAPTURE_TX];
 
         for (;;) {
-                struct side *first = tx->n_reads == 0 || (rx->n_reads > 0 && rx->reads[0].order < tx->reads[0].order) ?
-                                     rx : tx;
+                bool is_rx_first = rx->n_reads > 0 && rx->reads[0].order < tx->reads[0].order;
+                struct side *first = tx->n_reads == 0 || is_rx_first ? rx : tx;
 
                 if (!is_ready(first))
                         return;

@@ -1,6 +1,6 @@
-/* What is being recorded, on its way from the ports to a file: every direction's bytes as they were read, with what is
- * secret in them overwritten, and counts of the frames in them. Only where a protocol has secrets bytes are held back,
- * until they are known to hold none: for as long as a frame or a line of text takes, and never more than
+/* What is being recorded, on its way from the ports to a file: every direction's bytes as they were read, with what
+ * is secret in them overwritten, and counts of the frames in them. Only where a protocol has secrets bytes are held
+ * back, until they are known to hold none: for as long as a frame or a line of text takes, and never more than
  * CAPTURE_HELD_MAX of them. Fixed size. */
 #pragma once
 
@@ -16,9 +16,10 @@
 #define CAPTURE_READS_MAX 256   /* held of a direction; beyond it the newest ones become one */
 
 struct capture_intake_callbacks {
-        /* Bytes to write down, as one read gave them. blanked: so many are overwritten in them and in what comes next. */
-        void (*bytes)(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data, size_t len,
-                      size_t blanked);
+        /* Bytes to write down, as one read gave them. blanked: so many are overwritten in them and in what comes
+         * next. */
+        void (*bytes)(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data,
+                      size_t len, size_t blanked);
         void *userdata;
 };
 

@@ -84,7 +84,8 @@ static int64_t read_stamp(const char *stamp) {
         unsigned resolution_ms;
         int64_t utc_ms = 0;
 
-        snprintf(text, sizeof text, "%.4s-%.2s-%.5s:%.2s:%.7s", stamp + 1, stamp + 5, stamp + 7, stamp + 12, stamp + 14);
+        snprintf(text, sizeof text, "%.4s-%.2s-%.5s:%.2s:%.7s", stamp + 1, stamp + 5, stamp + 7, stamp + 12,
+                 stamp + 14);
         return time_text_rfc3339(text, &utc_ms, &resolution_ms) > 0 ? utc_ms : 0;
 }
 

@@ -1,5 +1,5 @@
-/* Names of files that a recording has set aside: of meter.hex meter-20261121T100000.123Z.hex, where the time is that of
- * its beginning. All are of one length, so that their order is that of time. */
+/* Names of files that a recording has set aside: of meter.hex meter-20261121T100000.123Z.hex, where the time is that
+ * of its beginning. All are of one length, so that their order is that of time. */
 #pragma once
 
 #include <limits.h>

@@ -13,7 +13,7 @@ struct frame_log {
         uint64_t total;           /* frames ever logged */
         uint64_t omitted;         /* frames that hold a secret and were not logged */
         uint32_t head, used;      /* byte ring of entries */
-        uint64_t dropped;         /* bytes of entries that made room; with head's place the place of an entry never changes */
+        uint64_t dropped;         /* bytes of entries that made room: counted from there, no place ever changes */
         uint8_t ring[FRAME_LOG_SIZE];
 };
 

@@ -24,7 +24,7 @@
 
 enum {
         TICK_MS = 100,
-        FLUSH_MS = 1000,           /* at most so much is lost when the power is cut, and a card is written once a second */
+        FLUSH_MS = 1000,           /* at most so much is lost when it is killed; a card is written once a second */
         HINT_MS = 30000,           /* two greetings of a module to its meter */
         TEXT_MAX = 400,
 };
@@ -199,8 +199,8 @@ static int open_file(struct recorder *r, uint64_t now_ms) {
         return e;
 }
 
-static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data, size_t len,
-                     size_t blanked) {
+static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data,
+                     size_t len, size_t blanked) {
         struct recorder *r = userdata;
 
         if (blanked > 0)
@@ -281,7 +281,7 @@ static void check_first_open(struct recorder *r) {
 
                 if (e->was_open || !error[0])
                         continue;
-                snprintf(text, sizeof text, "--%s: %.200s: %s", e->direction == CAPTURE_TX ? "port-tx" : "port", e->port,
+                snprintf(text, sizeof text, "--port%s: %.200s: %s", e->direction == CAPTURE_TX ? "-tx" : "", e->port,
                          error);
                 fail(r, -EIO, text);
         }
@@ -296,15 +296,15 @@ static void change_speed(struct recorder *r) {
                 int error = link_set_baud(r->ends[i].link, baud);
 
                 if (error < 0)
-                        tell(r, LOG_LEVEL_WARNING, "%s cannot be set to %u baud: %s", r->ends[i].port, (unsigned) baud,
-                             strerror(-error));
+                        tell(r, LOG_LEVEL_WARNING, "%s cannot be set to %u baud: %s", r->ends[i].port,
+                             (unsigned) baud, strerror(-error));
         }
         note(r, "now at %u baud", (unsigned) baud);
 }
 
 static void search_speed(struct recorder *r, uint64_t now_ms) {
         struct capture_counts rx = counts_of(r, CAPTURE_RX), tx = counts_of(r, CAPTURE_TX);
-        uint32_t before = r->searches ? speed_search_baud(&r->search) : 0;
+        unsigned before = r->searches ? speed_search_baud(&r->search) : 0;
         bool is_first_round = !r->search.tried_all;
 
         if (!r->searches)
@@ -313,13 +313,13 @@ static void search_speed(struct recorder *r, uint64_t now_ms) {
         case SPEED_STAY:
                 return;
         case SPEED_FOUND:
-                tell(r, LOG_LEVEL_INFO, "good frames of %s at %u baud", r->settings->protocol->name, (unsigned) before);
-                note(r, "good frames at %u baud", (unsigned) before);
+                tell(r, LOG_LEVEL_INFO, "good frames of %s at %u baud", r->settings->protocol->name, before);
+                note(r, "good frames at %u baud", before);
                 return;
         case SPEED_NEXT:
                 if (is_first_round)
                         tell(r, LOG_LEVEL_INFO, "no good frame of %s at %u baud; now at %u",
-                             r->settings->protocol->name, (unsigned) before, (unsigned) speed_search_baud(&r->search));
+                             r->settings->protocol->name, before, (unsigned) speed_search_baud(&r->search));
                 change_speed(r);
                 return;
         }
@@ -339,12 +339,12 @@ static void hint(struct recorder *r, uint64_t now_ms) {
                         continue;
                 e->hinted = true;
                 if (c.bytes == 0)
-                        tell(r, LOG_LEVEL_WARNING, "%s: nothing has arrived for 30 s; check that the adapter's RX is on the "
-                             "line that the %s sends on, that ground is connected and that the device has power",
+                        tell(r, LOG_LEVEL_WARNING, "%s: nothing has arrived for 30 s; check that the adapter's RX is on "
+                             "the line that the %s sends on, that ground is connected and that the device has power",
                              e->port, who);
                 else
-                        tell(r, LOG_LEVEL_WARNING, "%s: %llu bytes have arrived and no good frame of %s; check the speed "
-                             "(--baud), --protocol, and that ground is connected", e->port,
+                        tell(r, LOG_LEVEL_WARNING, "%s: %llu bytes have arrived and no good frame of %s; check the "
+                             "speed (--baud), --protocol, and that ground is connected", e->port,
                              (unsigned long long) c.bytes, r->settings->protocol->name);
         }
 }
@@ -385,8 +385,8 @@ static int start(struct recorder *r) {
         for (size_t i = 0; error >= 0 && i < ELEMENTS(signals); i++)
                 error = sd_event_add_signal(r->event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
         if (error >= 0)
-                error = sd_event_add_time_relative(r->event, &r->timer, CLOCK_BOOTTIME, TICK_MS * UINT64_C(1000), 1000,
-                                                   on_tick, r);
+                error = sd_event_add_time_relative(r->event, &r->timer, CLOCK_BOOTTIME, TICK_MS * UINT64_C(1000),
+                                                   1000, on_tick, r);
         if (error >= 0)
                 error = capture_intake_new(r->settings->protocol, r->settings->show_secrets, &callbacks, &r->intake);
         if (error >= 0)

@@ -20,8 +20,8 @@ struct passage {
         int64_t utc_ms;
 };
 
-static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data, size_t len,
-                     size_t blanked) {
+static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data,
+                     size_t len, size_t blanked) {
         struct passage *p = userdata;
         struct side *s = &p->sides[direction];
 

@@ -27,8 +27,8 @@ static struct out {
 
 static struct capture_intake *intake;
 
-static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data, size_t len,
-                     size_t blanked) {
+static void on_bytes(void *userdata, enum capture_direction direction, int64_t utc_ms, const uint8_t *data,
+                     size_t len, size_t blanked) {
         struct out *o = userdata;
 
         assert_true(len > 0);

@@ -30,8 +30,10 @@ static void test_lines(void **state) {
                 { "NWK Key: 01 23\r\nnext\r", "xxx xxx: xx xx\r\nnext\r" },
                 { "install code: abc\r\n", "xxxxxxx xxxx: xxx\r\n" },
                 { "id 0123456789ABCDEF end\r\n", "id 0000000000000000 end\r\n" },
-                { "{0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF}\r", "{0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00}\r" },
-                { "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n", "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n" },
+                { "{0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF}\r",
+                  "{0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00}\r" },
+                { "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n",
+                  "clus 0x0702 payload[01 23 45 67 89 AB CD EF 01 ] 1\n" },
                 { "len 37, 67 = 67? 01 23 45 67 89 ab cd\r\n", "len 37, 67 = 67? 01 23 45 67 89 ab cd\r\n" },
         };
 
