@@ -23,6 +23,8 @@ struct column {
         bool is_signed;            /* read as two's complement: negative numbers came */
         bool is_flag;              /* a bool, an enum or a bitmap */
         uint8_t layout, power_den, quantity;  /* a reading out of a raw value of a known layout; LAYOUT_NONE: none */
+        uint8_t known;             /* the quantity that the profile says it is; Q_NONE: nothing is known */
+        int known_exponent;        /* of its scale, valid when known */
         uint8_t length;            /* words: of the raw values they are in; others do not count */
         double x[MOMENTS_MAX];     /* NAN: not told yet */
         double log_x[MOMENTS_MAX]; /* of the magnitude, natural; NAN where there is none or it is 0 */
@@ -107,8 +109,11 @@ struct bench {
 
 /* moments.c */
 
-/* Chooses the moments and makes a column of every number that is not known already. -ENOMEM. */
+/* Chooses the moments and makes a column of every number that is not known already, and of known quantities, which
+ * explain the others. -ENOMEM. */
 int bench_fill(struct bench *b);
+/* Whether a column may be of a quantity: nothing is known of it, or just that. */
+bool column_may_be(const struct column *c, enum quantity quantity);
 /* The profile, or the protocol itself, says what it is. */
 bool bench_is_known(const struct bench *b, const struct observed_series *s);
 /* The runs of a series in order of time. */

@@ -72,6 +72,8 @@ static void try_pair(const struct bench *b, int current, int power, struct searc
         struct circuit best = { .score = SCORE_MIN - EXPLAINED_NATS }, c;
         struct pair p;
 
+        if (!column_may_be(&b->columns[current], Q_CURRENT) || !column_may_be(&b->columns[power], Q_POWER))
+                return;
         if (collides(b, current, power) || !pair_measure(b, current, power, -1, &p))
                 return;
         if (p.association + p.switching < -3)

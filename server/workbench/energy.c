@@ -271,6 +271,10 @@ static void try_lone_powers(const struct bench *b, int column, struct energy *be
         }
 }
 
+static bool is_candidate(const struct column *c) {
+        return column_may_be(c, Q_ENERGY_IMPORT) || c->known == Q_ENERGY_EXPORT;
+}
+
 double bench_rate_energies(const struct bench *b, int circuit) {
         double best = 0;
 
@@ -279,7 +283,7 @@ double bench_rate_energies(const struct bench *b, int circuit) {
                 const struct source s = { .circuit = circuit, .column = -1, .flag = -1 };
                 struct energy e = { .score = 0 };
 
-                if (b->settings->has_no_times || b->used[k] || !may_count(c))
+                if (b->settings->has_no_times || b->used[k] || !is_candidate(c) || !may_count(c))
                         continue;
                 try_both_ways(b, (int) k, s, false, &e);
                 best = fmax(best, e.score);
@@ -301,7 +305,7 @@ void bench_find_energies(struct bench *b) {
                 struct energy best = { .score = SCORE_MIN };
                 bool counts = may_count(c);
 
-                if (b->used[k] || (!counts && !may_be_increment(c)))
+                if (b->used[k] || !is_candidate(c) || (!counts && !may_be_increment(c)))
                         continue;
                 try_sources(b, (int) k, !counts, &best);
                 if (b->n_circuits == 0 && counts)

@@ -7,6 +7,8 @@
 
 #define CONSTANT 0.01  /* nats for what never changed: only a circuit can tell that it is a voltage */
 
+#define KNOWN 10       /* nats of what the profile says */
+
 #define RESTARTS_MAX 2     /* of an MCU within a recording: after each it says 0 for a while */
 
 struct range {
@@ -70,14 +72,25 @@ static unsigned count_returns(const struct column *c, unsigned n_moments) {
 }
 
 /* A meter lives from the mains it measures. Each zero would be a restart, and those are rare. */
+/* A known one needs no reasons. */
+static bool is_known_voltage(struct column *c) {
+        if (c->known != Q_VOLTAGE)
+                return false;
+        c->voltage_exponent = c->known_exponent;
+        c->voltage_score = KNOWN;
+        return true;
+}
+
 static void rate_voltage(struct column *c, unsigned n_moments) {
         unsigned returns = count_returns(c, n_moments);
         const struct range *r;
         int e;
 
+        if (is_known_voltage(c))
+                return;
         c->voltage_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 || c->spread > 0.12 ||
-            returns > RESTARTS_MAX)
+        if (c->known != Q_NONE || c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 2 ||
+            c->spread > 0.12 || returns > RESTARTS_MAX)
                 return;
         r = find_range(mains, sizeof mains / sizeof *mains, c->median, &e);
         if (!r || c->max > 1.3 * c->median)
@@ -100,7 +113,7 @@ static void rate_frequency(struct column *c) {
         int e;
 
         c->frequency_score = -10;
-        if (c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3)
+        if (c->known != Q_NONE || c->is_flag || c->layout != LAYOUT_NONE || c->n_negative > 0 || c->n_known < 3)
                 return;
         if (c->changes == 0 || c->spread > 0.03 || is_one_way(c) || (c->grows && c->changes > 2))
                 return;

@@ -96,6 +96,7 @@ static int add_field(struct bench *b, unsigned series, const struct profile_data
         struct column *c = &b->columns[b->n_columns];
 
         *c = (struct column) {
+                .known = Q_NONE,
                 .series = series, .id = row->id, .layout = row->layout, .power_den = row->power_den,
                 .quantity = (uint8_t) quantity, .voltage_exponent = -3,
         };

@@ -262,14 +262,32 @@ void bench_fill_column(const struct bench *b, struct column *c) {
         measure(b, c);
 }
 
+bool column_may_be(const struct column *c, enum quantity quantity) {
+        return c->known == Q_NONE || c->known == quantity;
+}
+
+/* What the profile says of a known number, if that is a quantity in powers of ten, as nearly all are. */
+static bool read_known(const struct bench *b, const struct observed_series *s, struct column *c) {
+        const struct profile *p = b->settings->profile;
+        const struct profile_datapoint *row = p && s->id <= UINT8_MAX ? profile_datapoint(p, (uint8_t) s->id) : NULL;
+        double scale;
+
+        if (!row || row->quantity >= Q_COUNT || row->is_increment)
+                return false;
+        scale = (double) row->scale_num / (double) row->scale_den / pow(10, quantity_catalogue[row->quantity].decimals);
+        c->known = row->quantity;
+        c->known_exponent = (int) lround(log10(scale));
+        return fabs(log10(scale) - c->known_exponent) < 1e-9;
+}
+
 static void add_numbers(struct bench *b) {
         for (unsigned i = 0; i < observations_count(b->o) && b->n_columns < COLUMNS_MAX; i++) {
                 const struct observed_series *s = observations_series(b->o, i);
                 struct column *c = &b->columns[b->n_columns];
 
-                if (!s->numeric || bench_is_known(b, s))
+                *c = (struct column) { .series = i, .id = s->id, .known = Q_NONE };
+                if (!s->numeric || (bench_is_known(b, s) && !read_known(b, s, c)))
                         continue;
-                *c = (struct column) { .series = i, .id = s->id };
                 c->is_flag = has_type_codes(b) && (s->type == DATAPOINT_BOOL || s->type == DATAPOINT_ENUM ||
                                                    s->type == DATAPOINT_BITMAP);
                 bench_fill_column(b, c);

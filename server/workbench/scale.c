@@ -6,6 +6,7 @@
 #include <math.h>
 
 #define WITNESS_MIN 5  /* nats */
+#define IMPOSSIBLE  30 /* nats against what the profile excludes */
 
 /* Meters with this scale among those that are known (the built-in profiles), by exponent. Others have a little, too:
  * not all meters are known. */
@@ -120,6 +121,23 @@ static double rate_choice(const struct bench *b, const struct circuit *c, double
         return nats + rate_size(amperes, watts) + rate_resistance(resistance * pow(10, voltage - current));
 }
 
+static bool fits_known(const struct column *c, int exponent) {
+        return c->known == Q_NONE || c->known_exponent == exponent;
+}
+
+/* What the profile says of one of them says it of all. */
+static bool is_possible(const struct bench *b, const struct circuit *c, int current) {
+        int power = current + c->ratio;
+
+        if (!fits_known(&b->columns[c->current], current) || !fits_known(&b->columns[c->power], power))
+                return false;
+        for (unsigned i = 0; i < b->n_energies; i++)
+                if (is_witness(&b->energies[i]) &&
+                    !fits_known(&b->columns[b->energies[i].column], power + b->energies[i].ratio))
+                        return false;
+        return true;
+}
+
 /* Where circuits differ, what the one with the least says: the voltage may be another one's. */
 static double least_resistance(const struct bench *b, const struct circuit *c) {
         double least = 0;
@@ -142,9 +160,10 @@ struct scale_choice bench_choose_scale(const struct bench *b, const struct circu
         if (c->layout != LAYOUT_NONE)
                 return (struct scale_choice) { .current = -3, .second = -3, .confidence = 1, .is_only = true };
         for (int e = CURRENT_EXPONENT_MIN; e <= CURRENT_EXPONENT_MAX; e++) {
-                double nats = rate_choice(b, c, resistance, e);
+                bool fits = is_possible(b, c, e);
+                double nats = rate_choice(b, c, resistance, e) - (fits ? 0 : IMPOSSIBLE);
 
-                known += are_known(b, c, e);
+                known += fits && are_known(b, c, e);
                 sum += exp(nats);
                 if (nats > best) {
                         second = best;

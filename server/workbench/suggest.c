@@ -77,7 +77,7 @@ static int put_all(const struct bench *b, struct suggestions **ret) {
         if (!out)
                 return -ENOMEM;
         for (unsigned i = 0; i < b->n_columns; i++)
-                if (b->columns[i].layout == LAYOUT_NONE)
+                if (b->columns[i].layout == LAYOUT_NONE && b->columns[i].known == Q_NONE)
                         put_column(b, i, out);
         for (unsigned i = 0; i < b->n_circuits; i++)
                 if (b->circuits[i].layout != LAYOUT_NONE)

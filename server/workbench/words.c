@@ -65,6 +65,7 @@ static void add_word(struct bench *b, unsigned series, unsigned len, const struc
         if (width == 1 && (!big_endian || is_part(use, len, offset)))
                 return;
         *c = (struct column) {
+                .known = Q_NONE,
                 .series = series, .id = observations_series(b->o, series)->id, .is_word = true,
                 .offset = (uint8_t) offset, .width = (uint8_t) width, .length = (uint8_t) len,
                 .big_endian = big_endian, .is_signed = width > 1 && first->high >= 0xf0 && first->low < 0x10,

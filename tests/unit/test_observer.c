@@ -136,9 +136,31 @@ static void test_known_ones_are_not_suggested(void **state) {
         live(&w, p, N_MOMENTS);
         s = ask_for(&w, p);
         assert_null(of(s, VOLTAGE));
-        assert_non_null(of(s, CURRENT));
-        assert_non_null(of(s, POWER));
+        /* It explains the others. */
+        assert_int_equal(of(s, CURRENT)->hypotheses[0].quantity, Q_CURRENT);
+        assert_int_equal(of(s, POWER)->hypotheses[0].quantity, Q_POWER);
         observer_end(&w.observer);
+        test_free(p);
+}
+
+/* Physics does not tell 1 A and 10 W from 10 A and 100 W; what is known does. */
+static void test_known_ones_decide_the_scales(void **state) {
+        static const uint8_t ids[] = { CURRENT }, quantities[] = { Q_CURRENT };
+        static const int64_t scales[] = { 1, 10, 100 };  /* mA */
+        struct profile *p = make_profile(ids, quantities, ELEMENTS(ids));
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(scales); i++) {
+                struct world w = { .now_ms = 1000 };
+                const struct hypothesis *h;
+
+                p->datapoints[0].scale_num = scales[i];
+                live(&w, p, N_MOMENTS);
+                h = &of(ask_for(&w, p), POWER)->hypotheses[0];
+                assert_int_equal(h->quantity, Q_POWER);
+                assert_int_equal(h->scale_num * 10, scales[i] * h->scale_den);
+                observer_end(&w.observer);
+        }
         test_free(p);
 }
 
@@ -236,6 +258,7 @@ int main(void) {
                 cmocka_unit_test(test_known_ones_cost_nothing),
                 cmocka_unit_test(test_a_profile_ends_it),
                 cmocka_unit_test(test_known_ones_are_not_suggested),
+                cmocka_unit_test(test_known_ones_decide_the_scales),
                 cmocka_unit_test(test_they_are_kept_for_some_seconds),
                 cmocka_unit_test(test_attributes_that_their_protocol_names),
                 cmocka_unit_test(test_the_worst_meter),
