@@ -29,7 +29,7 @@ struct listener {
         struct session *session;             /* owned */
         struct observations *observations;   /* owned */
         uint64_t now_ms;
-        int64_t first_utc_ms;
+        int64_t first_utc_ms, last_utc_ms;
         bool has_time;                       /* some frame had one */
 };
 
@@ -73,8 +73,10 @@ static void pass_time(struct listener *l, const struct captured_frame *frame) {
                 l->now_ms += UNTIMED_STEP_MS;
                 return;
         }
-        if (!l->has_time)
+        /* Where the clock was set back, time goes on from there. */
+        if (!l->has_time || frame->utc_ms < l->last_utc_ms)
                 l->first_utc_ms = frame->utc_ms - (int64_t) l->now_ms;
+        l->last_utc_ms = frame->utc_ms;
         l->has_time = true;
         now_ms = frame->utc_ms > l->first_utc_ms ? (uint64_t) (frame->utc_ms - l->first_utc_ms) : 0;
         if (now_ms > l->now_ms)
