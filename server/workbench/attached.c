@@ -266,7 +266,45 @@ static void settle_reactive(struct bench *b, int circuit) {
         c->is_signed = b->columns[c->power].n_negative > 0;
 }
 
+static bool follows(const struct bench *b, const double *expected, int column) {
+        struct fit f = fit_column(b, expected, &b->columns[column]);
+
+        return f.error < FIT_MAX && f.variety > 2 * f.error;
+}
+
+/* Whether a column of one circuit is what follows from another one. */
+static bool is_explained(const struct bench *b, const struct circuit *weak, const struct circuit *strong) {
+        static const expectation_fn all[] = { apparent_expected, reactive_at, factor_at };
+        double logs[MOMENTS_MAX];
+
+        for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+                expect(b, strong, all[i], logs);
+                if (follows(b, logs, weak->current) || follows(b, logs, weak->power))
+                        return true;
+        }
+        return false;
+}
+
+/* A weak circuit must not keep what belongs to a strong one. */
+static void drop_explained(struct bench *b) {
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < b->n_circuits; i++) {
+                const struct circuit *c = &b->circuits[i];
+                bool drop = false;
+
+                for (unsigned k = 0; k < b->n_circuits && c->layout == LAYOUT_NONE; k++)
+                        drop |= b->circuits[k].score > c->score && is_explained(b, c, &b->circuits[k]);
+                if (!drop)
+                        b->circuits[kept++] = *c;
+        }
+        b->n_circuits = kept;
+        for (unsigned i = 0; i < kept; i++)
+                b->circuits[i].channel = kept > 1 ? i + 1 : 0;
+}
+
 void bench_attach(struct bench *b) {
+        drop_explained(b);
         for (unsigned i = 0; i < b->n_circuits; i++) {
                 bench_use(b, b->circuits[i].voltage);
                 bench_use(b, b->circuits[i].current);

@@ -126,7 +126,7 @@ double column_value(const struct bench *b, const struct column *c, const struct 
 void bench_fill_column(const struct bench *b, struct column *c);
 /* Does so again for all but voltages, now that those tell when the meter measured. */
 void bench_refill(struct bench *b);
-/* Sorts. */
+/* Changes the order of the values; 0 when there are none. */
 double median_of(double *values, unsigned n);
 
 /* layouts.c */

@@ -7,7 +7,7 @@
 #define CANDIDATES_MAX 96
 #define EXPLAINED_MAX  20   /* candidates that are looked at together with what they explain */
 #define EXPLAINED_NATS 7    /* that may be worth */
-#define SCREENED_MAX   48   /* columns that may be a current or a power: those that change most */
+#define SCREENED_MAX   36   /* columns that may be a current or a power: those that change most */
 #define SCORE_MIN      3    /* nats: less is chance */
 
 struct search {
@@ -26,8 +26,9 @@ static bool may_flow(const struct column *c) {
         return c->changes > 0 && c->max > 0 && c->max >= 3 * c->step;
 }
 
-static bool changes_more(const struct column *a, const struct column *b) {
-        return a->changes > b->changes;
+/* Numbers come before words, of which there are so many. */
+static bool comes_before(const struct column *a, const struct column *b) {
+        return a->is_word != b->is_word ? b->is_word : a->changes > b->changes;
 }
 
 static unsigned screen(const struct bench *b, int *ret) {
@@ -38,7 +39,7 @@ static unsigned screen(const struct bench *b, int *ret) {
 
                 if (!may_flow(&b->columns[k]))
                         continue;
-                while (i > 0 && changes_more(&b->columns[k], &b->columns[ret[i - 1]])) {
+                while (i > 0 && comes_before(&b->columns[k], &b->columns[ret[i - 1]])) {
                         if (i < SCREENED_MAX)
                                 ret[i] = ret[i - 1];
                         i--;

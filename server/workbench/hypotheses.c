@@ -10,6 +10,7 @@
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
 #define SHARE_MIN    0.005 /* of a scale that is worth a rank */
 #define SWAPPED_MARGIN 6   /* nats by which current and power must be better than the other way round */
+#define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
@@ -90,7 +91,7 @@ static void set_sign(struct hypothesis *h, const struct column *c) {
 /* Energy is the integral of power; that of the current is no power of ten of it. */
 static bool has_register(const struct bench *b, const struct circuit *c) {
         for (unsigned i = 0; i < b->n_energies; i++)
-                if (b->energies[i].circuit >= 0 && &b->circuits[b->energies[i].circuit] == c && b->energies[i].score > 5)
+                if (b->energies[i].score > 5 && b->energies[i].circuit == (int) (c - b->circuits))
                         return true;
         return false;
 }
@@ -106,6 +107,8 @@ static double role_confidence(const struct bench *b, const struct circuit *c) {
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
         if (c->score - c->swapped < SWAPPED_MARGIN && !has_register(b, c))
+                confidence = fmin(confidence, CAP_UNSURE);
+        if (c->peak_current < FEW_COUNTS || c->peak_power < FEW_COUNTS / 4.0)
                 confidence = fmin(confidence, CAP_UNSURE);
         /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
         if (c->power_factor < 0.7)

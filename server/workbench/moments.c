@@ -15,17 +15,34 @@
 #define HOLD_MAX_S    15.0   /* holding longer tells nothing more */
 #define STEP_VALUES_MIN 5    /* different values from which the step of a column can be seen */
 
-static int compare_doubles(const void *a, const void *b) {
-        double x = *(const double *) a, y = *(const double *) b;
-
-        return (x > y) - (x < y);
-}
-
+/* By selection: sorting would be most of the work of all this. */
 double median_of(double *values, unsigned n) {
-        if (n == 0)
-                return 0;
-        qsort(values, n, sizeof *values, compare_doubles);
-        return values[n / 2];
+        int low = 0, high = (int) n - 1, wanted = (int) n / 2;
+
+        while (low < high) {
+                double pivot = values[(low + high) / 2];
+                int i = low, k = high;
+
+                while (i <= k) {
+                        while (values[i] < pivot)
+                                i++;
+                        while (values[k] > pivot)
+                                k--;
+                        if (i <= k) {
+                                double v = values[i];
+
+                                values[i++] = values[k];
+                                values[k--] = v;
+                        }
+                }
+                if (wanted <= k)
+                        high = k;
+                else if (wanted >= i)
+                        low = i;
+                else
+                        break;
+        }
+        return n > 0 ? values[wanted] : 0;
 }
 
 /* ---- moments ---- */
@@ -250,10 +267,12 @@ static void measure(const struct bench *b, struct column *c) {
         if (c->distinct < STEP_VALUES_MIN)
                 c->step = 1;
         c->median = median_of(magnitudes, n);
-        c->min = n > 0 ? magnitudes[0] : 0;
-        c->max = n > 0 ? magnitudes[n - 1] : 0;
-        for (unsigned i = 0; i < n; i++)
+        c->min = c->max = c->median;
+        for (unsigned i = 0; i < n; i++) {
+                c->min = fmin(c->min, magnitudes[i]);
+                c->max = fmax(c->max, magnitudes[i]);
                 c->spread += fabs(magnitudes[i] / c->median - 1) / n;
+        }
         c->is_signed |= c->n_negative > 0;
 }
 

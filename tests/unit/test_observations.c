@@ -118,7 +118,8 @@ static void test_full(void **state) {
                 const struct observed_series *series = observations_series(o, s);
 
                 assert_true(series->sum == sum[s]);
-                assert_true(runs[series->last_run].series == s && runs[series->last_run].number == series->last_number);
+                assert_int_equal(runs[series->last_run].series, s);
+                assert_int_equal(runs[series->last_run].number, series->last_number);
         }
         observations_free(o);
 }

@@ -345,7 +345,9 @@ static void test_noise_is_never_certain(void **state) {
 
 /* Any pair of scales that meters have. */
 static void test_random_households(void **state) {
-        static const struct scales all[] = { { 10, 1000, 1 }, { 10, 1000, 10 }, { 100, 1000, 100 }, { 100, 1000, 10 } };
+        static const struct scales all[] = {
+                { 10, 1000, 1 }, { 10, 1000, 10 }, { 100, 1000, 100 }, { 100, 1000, 10 },
+        };
         unsigned right = 0, asked = 0, runs;
         uint64_t seed = unknown_seed();
         const char *times = getenv("METERGATE_HOUSEHOLDS");

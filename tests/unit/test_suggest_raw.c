@@ -78,7 +78,8 @@ static void play(struct unknown_meter *m, unsigned moments, size_t (*write)(uint
         }
 }
 
-static void assert_layout(size_t (*write)(uint8_t *bytes, const struct load *l), unsigned layout, unsigned power_den) {
+static void assert_layout(size_t (*write)(uint8_t *bytes, const struct load *l), unsigned layout,
+                          unsigned power_den) {
         struct unknown_meter m;
         const struct hypothesis *h;
 
