@@ -174,6 +174,18 @@ static bool is_like(const struct column *a, const struct column *b) {
         return (a->voltage_exponent == b->voltage_exponent || b->layout != LAYOUT_NONE) && fabs(ratio - 1) < 0.15;
 }
 
+/* More columns look like this voltage than there are circuits: one of them is something else. */
+static bool has_doubles(const struct bench *b, const struct column *v) {
+        unsigned n = 0;
+
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *c = &b->columns[k];
+
+                n += c->voltage_score > 1 && !c->is_word && is_like(c, v);
+        }
+        return n > 1 && n > b->n_circuits;
+}
+
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
         double sure = logistic(v->voltage_score - 1.5);
@@ -185,6 +197,8 @@ static void tell_voltage(const struct bench *b, int column, const struct circuit
         /* A meter that tells its voltages tells all of them with one scale. */
         if (!c && !is_like(v, &b->columns[b->n_circuits > 0 ? b->circuits[0].voltage : b->voltages[0]]))
                 sure = fmin(sure, CAP_UNLIKE);
+        if (has_doubles(b, v))
+                sure = fmin(sure, CAP_UNSURE);
         if (v->distinct < 3 || v->changes < 4)
                 sure = fmin(sure, CAP_FEW);
         h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
