@@ -14,6 +14,8 @@
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
 
+#define VOLTAGE_CHANGES_MIN 20  /* of one that is certain */
+
 const char *const suggest_level_names[SUGGEST_LEVEL_COUNT] = {
         [SUGGEST_LOW] = "low", [SUGGEST_MEDIUM] = "medium", [SUGGEST_HIGH] = "high",
 };
@@ -199,7 +201,8 @@ static void tell_voltage(const struct bench *b, int column, const struct circuit
                 sure = fmin(sure, CAP_UNLIKE);
         if (has_doubles(b, v))
                 sure = fmin(sure, CAP_UNSURE);
-        if (v->distinct < 3 || v->changes < 4)
+        /* A load may stay in a voltage's range for a while. */
+        if (v->distinct < 3 || v->changes < VOLTAGE_CHANGES_MIN)
                 sure = fmin(sure, CAP_FEW);
         h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
         if (c)
