@@ -52,8 +52,8 @@ def raw_truths(row, seen):
     common = max({f for f, _ in forms if f}, key=[f for f, _ in forms].count, default=None)
     truths = []
     for quantity, (offset, width, scale) in LAYOUTS.get(common, (0, {}))[1].items():
-        truth = Truth(int(row["dp"]), quantity, Fraction(row.get("power_scale", scale) if quantity == "power_w" else scale),
-                      row.get("channel"), common, offset, width)
+        scale = Fraction(row.get("power_scale", scale) if quantity == "power_w" else scale)
+        truth = Truth(int(row["dp"]), quantity, scale, row.get("channel"), common, offset, width)
         truth.series = [int.from_bytes(d[offset:offset + width], "big") for f, d in forms if f == common]
         truths.append(truth)
     return truths
@@ -75,14 +75,15 @@ class Capture:
                 self.truths += raw_truths(row, seen)
                 continue
             quantity = row.get("quantity")
-            truth = Truth(dp, quantity, quantity and Fraction(row["scale"]), row.get("channel"), note="no reading")
+            truth = Truth(dp, quantity, quantity and Fraction(row["scale"]), row.get("channel"),
+                          note="no reading" if row or not profile else "not in the profile")
             truth.series = seen
             self.truths.append(truth)
         for truth in self.truths:
             truth.every = truth.series
 
     def mark(self):
-        """What a right answer has to tell. A recording of half a minute has fewer values than is asked of long ones."""
+        """What a right answer has to tell. Half a minute has fewer values than are asked of long recordings."""
         for dp in {t.dp for t in self.truths if t.layout}:
             self.mark_raw([t for t in self.truths if t.dp == dp])
         numbers = {t.quantity: t for t in self.truths if t.quantity and not t.layout and not t.channel}
@@ -118,7 +119,8 @@ def without_product(path, out, key=None):
             lines.append(("line", line))
     head = "\n".join(text for kind, text in lines if kind == "line" and "profile:" not in text)
     if stream:
-        out.write_text("# kind: stream\n" + cut(b"".join(d for kind, d in lines if kind == "bytes"), key).hex(" ") + "\n")
+        kept = cut(b"".join(data for kind, data in lines if kind == "bytes"), key)
+        out.write_text("# kind: stream\n" + kept.hex(" ") + "\n")
     else:
         kept = [cut(bytes.fromhex(t), key).hex(" ") for t in head.splitlines() if t and not t.startswith("#")]
         out.write_text("# kind: frames\n" + "\n".join(k for k in kept if k) + "\n")

@@ -68,8 +68,8 @@ class Scales:
 
 STEPS_MIN = 6        # of power and current: on and off three times; less is met by chance, or is noise and mains
 COUNTS_MIN = 20      # of the largest value: finer than a tenth, so that a factor of ten shows in the ratio
-# Of the apparent power. Current and power exchanged have the power factor 10^4 / V^2 / PF, at 230 V 0.19 / PF: below 0.43
-# the exchange looks like the better load.
+# Of the apparent power. Current and power exchanged have the power factor 10^4 / V^2 / PF, at 230 V 0.19 / PF:
+# below 0.43 the exchange looks like the better load.
 REAL_POWER_MIN = 0.45
 TICKS_MIN = 20       # of a register
 
@@ -95,10 +95,10 @@ def enough_change(truths, channel):
 def mark_demanded(recording, any_factor=False):
     """Says which truths a right answer has to tell, and what else cannot be told from them.
 
-    The mains give the voltage its scale. Voltage times current gives the power a scale relative to the current, and the
-    power's integral one to the energy; a common factor of ten of the three is nowhere in the numbers. Where meters are
-    known that differ by just that factor, the answer that more of them have is demanded, and a rarer truth is not; or,
-    with any_factor, all are."""
+    The mains give the voltage its scale. Voltage times current gives the power a scale relative to the current, and
+    the power's integral one to the energy; a common factor of ten of the three is nowhere in the numbers. Where
+    meters are known that differ by just that factor, the answer that more of them have is demanded, and a rarer
+    truth is not; or, with any_factor, all are."""
     truths, scales = recording.truths, recording.scales
     for channel in {t.channel for t in truths if t.quantity}:
         three = enough_change(truths, channel)

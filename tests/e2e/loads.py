@@ -84,7 +84,8 @@ def complete(rng, rows):
 
 def household(rng, count, period_s=1):
     """A made-up load: appliances that switch and wander, each with its own power factor."""
-    appliances = [(rng.uniform(20, 2200), rng.uniform(0.5, 1), rng.uniform(0.005, 0.06)) for _ in range(rng.randrange(2, 6))]
+    appliances = [(rng.uniform(20, 2200), rng.uniform(0.5, 1), rng.uniform(0.005, 0.06))
+                  for _ in range(rng.randrange(2, 6))]
     running = [rng.random() < 0.4 for _ in appliances]
     volts, hertz, rows, seconds = rng.uniform(224, 240), 50.0, [], 1795255200 + rng.randrange(10 ** 6)
     nominal = volts

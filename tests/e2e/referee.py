@@ -8,9 +8,9 @@ from unknown_meter import ELECTRIC, LAYOUTS
 RIGHT, FACTOR, WRONG, UNTOLD = "right", "factor of ten", "wrong", "cannot tell"
 
 # Which fields a layout of that length holds: the profile's word for it, and the form of the bytes.
-FORMS = {("phase", 8): "phase8", ("phase", 10): "phase10", ("phase-vcpqff", 15): "vcpqff", ("phase-pqfcv", 15): "pqfcv",
-         ("phase-vcpqff", 8): "phase8", ("phase-pqfcv", 8): "phase8", ("phase-vcpqff", 10): "phase10",
-         ("phase-pqfcv", 10): "phase10"}
+FORMS = {("phase", 8): "phase8", ("phase", 10): "phase10",
+         ("phase-vcpqff", 8): "phase8", ("phase-vcpqff", 10): "phase10", ("phase-vcpqff", 15): "vcpqff",
+         ("phase-pqfcv", 8): "phase8", ("phase-pqfcv", 10): "phase10", ("phase-pqfcv", 15): "pqfcv"}
 
 
 class Claim:

@@ -1,5 +1,4 @@
 """Unknown meters made of loads, scales and distractors: which kinds there are."""
-import pathlib
 from fractions import Fraction
 
 import gateway

@@ -1,5 +1,5 @@
-"""Recordings of TuyaMCU meters that nobody knows, with what is true about each of their datapoints: numbers, frames, rhythm,
-registers, directions, phases, raw layouts, and datapoints that only look like a reading, drawn at random."""
+"""Recordings of TuyaMCU meters that nobody knows, with what is true about each of their datapoints: numbers, frames,
+rhythm, registers, directions, phases, raw layouts, and datapoints that only look like a reading, drawn at random."""
 import datetime
 from fractions import Fraction
 
@@ -196,7 +196,8 @@ def distractors(rng, take, loads, count):
         lambda: wandering(take, "leakage", VALUE, walk("leakage", 0, 12, 0.5)),
         lambda: wandering(take, "noise", VALUE, lambda step: rng.randrange(5000)),
         lambda: wandering(take, "balance", VALUE, lambda step: 50000 - step // 7),
-        lambda: wandering(take, "text", STRING, lambda step: "%x" % rng.randrange(1 << 48) if step % wait == 0 else "-"),
+        lambda: wandering(take, "text", STRING,
+                          lambda step: "%x" % rng.randrange(1 << 48) if step % wait == 0 else "-"),
         lambda: wandering(take, "cost", VALUE, lambda step: 12 + step // 50),
     ]
     return [make() for make in rng.sample(makers, min(count, len(makers)))]
@@ -218,7 +219,8 @@ class Recording:
 
     def say(self, at_ms, data, direction="rx"):
         when = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.timezone.utc)
-        self.lines.append("%sZ %s %s" % (when.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23], direction, data.hex(" ").upper()))
+        time = when.strftime("%Y-%m-%dT%H:%M:%S.%f")[:23]
+        self.lines.append("%sZ %s %s" % (time, direction, data.hex(" ").upper()))
 
 
 def boot(rng, recording, at_ms, product):
