@@ -56,7 +56,8 @@ static const struct candidate *best_of(const struct search *s) {
 static bool is_found(const struct search *s, double chance, double share) {
         const struct candidate *best = best_of(s);
 
-        return best && best->chance <= chance && (double) best->fit.matched >= share * (double) best->fit.total;
+        return best && best->has_simple_scale && best->chance <= chance &&
+               (double) best->fit.matched >= share * (double) best->fit.total;
 }
 
 /* A field whose single count is as much may be the upper half of a finer one that fits less strictly. */
@@ -128,9 +129,9 @@ static int search_loosening(struct search *s, bool *ret_met) {
 
 /* ---- what there was to compare ---- */
 
-/* Pairs and different values at the best field's lag, or where there is none in the largest group at no lag. */
+/* Pairs and different values at the best field's lag, or where none is decided in the largest group at no lag. */
 static int count_pairs(struct search *s, struct correlate_result *ret) {
-        const struct correlate_field *best = ret->n_fields > 0 ? &ret->fields[0] : NULL;
+        const struct correlate_field *best = ret->n_fields > 0 && ret->fields[0].decided ? &ret->fields[0] : NULL;
         unsigned group = best ? best->group : 0;
         size_t n = 0;
         double *row;

@@ -3,7 +3,8 @@
  *
  * For each lag and time zone the known values are sampled at the packets' times. Every offset, width, byte order and
  * sign is tried on a few of them first; what lies on a straight line there is weighed on some thousand packets, and
- * the best of that on all. How many fields would fit by chance is reckoned with, and decides whether an answer is one. */
+ * the best of that on all. How many fields would fit by chance is reckoned with, and decides whether there is an
+ * answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -51,7 +52,7 @@ struct correlate_result {
         struct correlate_field fields[CORRELATE_FIELDS_MAX];
         bool met;                 /* packets and known values overlap in some time zone */
         int64_t apart_ms;         /* unless met: between the end of one and the begin of the other */
-        uint64_t pairs;           /* packets with a known value, for the best field; else at the best zone */
+        uint64_t pairs;           /* packets with a known value, for the best field; none decided: at no lag */
         size_t distinct;          /* different known values among them */
         uint64_t work;            /* pairs looked at */
 };

@@ -25,22 +25,27 @@ static const double scale_points[SCALE_RANKS] = { 0, 1, 1, 2, 5 };
 
 /* ---- scale ---- */
 
+/* The mean of what is left of the values near the line, with another scale. */
+static double mean_residue(const struct search *s, const struct candidate *c, double scale) {
+        const double *y = sampled_row(&s->sampled, c->lag_s);
+        struct fit_rules rules = search_rules(s, c->with_intercept);
+        double near = 2 * fit_tolerance(&rules, c->fit.scale), sum = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; c->with_intercept && i < s->sampled.n; i++)
+                if (fabs(y[i] - c->fit.scale * s->x[i] - c->fit.intercept) <= near) {
+                        sum += y[i] - scale * s->x[i];
+                        n++;
+                }
+        return n > 0 ? sum / (double) n : 0;
+}
+
 static void fix_scale(const struct search *s, const struct candidate *c, struct scale scale, struct fit *fit) {
         const double *y = sampled_row(&s->sampled, c->lag_s);
         struct fit_rules rules = search_rules(s, c->with_intercept);
-        double sum = 0, sign = c->fit.scale < 0 ? -1 : 1, near;
-        size_t n = 0;
 
-        fit->scale = sign * (double) scale.num / (double) scale.den;
-        fit->intercept = 0;
-        near = 2 * fit_tolerance(&rules, c->fit.scale);
-        for (size_t i = 0; c->with_intercept && i < s->sampled.n; i++)
-                if (fabs(y[i] - c->fit.scale * s->x[i] - c->fit.intercept) <= near) {
-                        sum += y[i] - fit->scale * s->x[i];
-                        n++;
-                }
-        if (n > 0)
-                fit->intercept = sum / (double) n;
+        fit->scale = (c->fit.scale < 0 ? -1 : 1) * (double) scale.num / (double) scale.den;
+        fit->intercept = mean_residue(s, c, fit->scale);
         fit_measure(s->x, y, s->sampled.n, &rules, fit);
 }
 
@@ -163,6 +168,28 @@ int judge_on_sample(struct search *s, struct candidate *c) {
 
 /* ---- lags ---- */
 
+static int compare_doubles(const void *a, const void *b) {
+        double x = *(const double *) a, y = *(const double *) b;
+
+        return (x > y) - (x < y);
+}
+
+#define RESIDUES_MAX 64
+
+/* Where a register begins depends on the lag: what it grows in a second is added for each. The middle of some. */
+static double intercept_at(const struct search *s, const struct candidate *c, const double *y) {
+        size_t step = s->sampled.n / RESIDUES_MAX + 1, n = 0;
+        double residues[RESIDUES_MAX];
+
+        if (!c->with_intercept)
+                return c->fit.intercept;
+        for (size_t i = 0; i < s->sampled.n; i += step)
+                if (!isnan(y[i]))
+                        residues[n++] = y[i] - c->fit.scale * s->x[i];
+        qsort(residues, n, sizeof *residues, compare_doubles);
+        return n > 0 ? (residues[n / 2] + residues[(n - 1) / 2]) / 2 : c->fit.intercept;
+}
+
 /* Which of the sampled packets match at each lag: one row of s->matches for each packet. */
 static void match_all_lags(struct search *s, const struct candidate *c) {
         struct fit_rules rules = search_rules(s, c->with_intercept);
@@ -170,9 +197,10 @@ static void match_all_lags(struct search *s, const struct candidate *c) {
 
         for (int lag = 0; lag < LAGS; lag++) {
                 const double *y = sampled_row(&s->sampled, lag - LAG_MAX_S);
+                double intercept = intercept_at(s, c, y);
 
                 for (size_t i = 0; i < s->sampled.n; i++) {
-                        double error = fabs(y[i] - c->fit.scale * s->x[i] - c->fit.intercept);
+                        double error = fabs(y[i] - c->fit.scale * s->x[i] - intercept);
 
                         s->matches[i * LAGS + (size_t) lag] = isnan(y[i]) ? MATCH_UNKNOWN :
                                 error <= limit + fabs(y[i]) * 1e-9 ? MATCH_YES : MATCH_NO;
@@ -195,6 +223,7 @@ static bool may_match(const uint8_t *match, int from, int to) {
 
 struct lag_shares {
         double share[LAGS];       /* of the packets that match; below zero where too little is known to compare */
+        size_t total[LAGS];       /* packets with a known value */
         double mended[LAGS];      /* with those that miss only there, because one known value is wrong by itself */
 };
 
@@ -214,6 +243,7 @@ static void count_matches(const struct search *s, const struct candidate *c, int
                                                               may_match(match, lag + 1, lag + reach));
                 }
                 ret->share[lag] = ret->mended[lag] = -1;
+                ret->total[lag] = total;
                 if (total == 0 || total * 2 < c->fit.total)
                         continue;
                 ret->share[lag] = (double) matched / (double) total;
@@ -244,7 +274,8 @@ static void set_window(struct search *s, struct candidate *c) {
         match_all_lags(s, c);
         count_matches(s, c, reach < LAG_MAX_S / 4 ? reach : LAG_MAX_S / 4, &shares);
         for (int i = 0; i < LAGS; i++)
-                if (shares.mended[i] > shares.mended[best])
+                if (shares.mended[i] > shares.mended[best] ||
+                    (shares.mended[i] == shares.mended[best] && shares.total[i] > shares.total[best]))
                         best = i;
         wrong = usual_wrong(&shares, best, reach);
         for (from = best; from > 0 && shares.mended[from - 1] >= shares.mended[best] - wrong; from--)
@@ -322,6 +353,8 @@ int judge_on_all(struct search *s, struct candidate *c) {
         set_window(s, c);
         /* Away from the edges: there a clock's last second decides. */
         c->lag_s = c->lag_from_s + (c->lag_to_s - c->lag_from_s) / 2;
+        c->fit.intercept = intercept_at(s, c, sampled_row(&s->sampled, c->lag_s));
+        c->fit.intercept = mean_residue(s, c, c->fit.scale);
         c->is_tagged = is_tagged(&s->packets->groups[c->group], c->field);
         measure_all(s, c);
         r = set_chance(s, c);

@@ -11,6 +11,10 @@
 
 #define SAME_POINTS  3.0    /* readings of the same numbers differ by less: their lags were not settled alike */
 #define RIVAL_POINTS 15.0   /* a field with so much less of a score is none */
+#define SCALE_RANK_ODD (SCALE_RANKS - 1) /* fixed-point numbers, and what is no factor at all */
+#define CUT_POINTS   4.0    /* the same for other readings of the same bytes: one of them is true at most */
+#define CUT_SHARE    0.1    /* of the packets, that the simpler scale may match less */
+#define CUT_DOUBT    0.06   /* log2: scales are known to some percent */
 #define CHANCE_MAX   (-2.0) /* log10: at most one wrong field in a hundred such answers */
 #define SHARE_DECIDED 0.5
 
@@ -119,9 +123,10 @@ static void tell_order(struct correlate_field *f, const struct search *s, const 
 }
 
 static void tell_scale(struct correlate_field *f, const struct candidate *c) {
-        if (!c->has_simple_scale)
+        if (!c->has_simple_scale) {
                 leave_open(f, "scale: %.6g is no factor that meters use", f->scale);
-        else if (c->has_rival_scale) {
+                f->decided = false;
+        } else if (c->has_rival_scale) {
                 leave_open(f, "scale: %.6g fits as well", (double) c->rival.num / (double) c->rival.den);
                 f->decided = false;
         }
@@ -151,7 +156,7 @@ static void tell_rivals(struct correlate_field *f, const struct search *s, const
                 const struct candidate *o = &s->candidates[i];
                 bool same_bytes = share_bytes(s, c, o);
 
-                if (o == c || same_numbers(s, o, c) || o->score < c->score - (same_bytes ? 1 : RIVAL_POINTS))
+                if (o == c || same_numbers(s, o, c) || o->score < c->score - (same_bytes ? CUT_POINTS : RIVAL_POINTS))
                         continue;
                 if (same_place(o, c)) {
                         f->sign_known = false;
@@ -225,6 +230,47 @@ static void weigh_totals(struct search *s) {
                 s->candidates[i].score += 10.0 * (double) s->candidates[i].fit.total / (double) most;
 }
 
+static unsigned scale_rank(const struct candidate *c) {
+        return c->has_simple_scale ? c->simple.rank : SCALE_RANKS;
+}
+
+/* True when the scales are 256 or a power of it apart: one of them has a byte too much or too little at its end. */
+static bool is_cut_elsewhere(const struct candidate *a, const struct candidate *b) {
+        double bytes = log2(fabs(a->fit.scale / b->fit.scale)) / 8;
+
+        return fabs(bytes) > 0.5 && fabs(bytes - round(bytes)) * 8 < CUT_DOUBT;
+}
+
+static double share_of(const struct candidate *c) {
+        return c->fit.total > 0 ? (double) c->fit.matched / (double) c->fit.total : 0;
+}
+
+/* Upper bytes alone follow a value as well where it trembles, and so do bytes below it that hardly count. Their scale
+ * gives them away, where the other one's is a factor that meters use; or that the lowest byte cannot be seen. */
+static bool is_suspect(const struct search *s, const struct candidate *c, const struct candidate *simpler) {
+        struct fit_rules rules = search_rules(s, c->with_intercept);
+
+        if (scale_rank(simpler) >= SCALE_RANK_ODD)
+                return false;
+        if (scale_rank(c) >= SCALE_RANK_ODD)
+                return true;
+        rules.extra = s->options->tolerance;
+        return fabs(simpler->fit.scale) > fabs(c->fit.scale) && scale_rank(simpler) <= scale_rank(c) &&
+               255 * fabs(c->fit.scale) < 2 * fit_tolerance(&rules, c->fit.scale);
+}
+
+static void put_simpler_first(struct search *s) {
+        for (size_t i = 0; i < s->n_candidates; i++)
+                for (size_t k = 0; k < s->n_candidates; k++) {
+                        struct candidate *c = &s->candidates[i], *simpler = &s->candidates[k];
+
+                        if (is_suspect(s, c, simpler) && simpler->score < c->score + 1 &&
+                            share_of(simpler) > share_of(c) - CUT_SHARE && share_bytes(s, c, simpler) &&
+                            is_cut_elsewhere(c, simpler))
+                                c->score = simpler->score - 1;
+                }
+}
+
 /* True when a better one has taken its bytes. */
 static bool is_taken(const struct search *s, const struct candidate *c, const struct candidate *const *told,
                      unsigned n) {
@@ -241,19 +287,30 @@ static bool is_noise(const struct correlate_result *ret, const struct candidate 
 
 #define FINALISTS_MAX 64    /* measured on all packets */
 #define SCORE_MIN     0.0
+#define HOPELESS_POINTS 60.0
+
+/* Of sorted candidates those that no measuring on all packets would bring near the best. */
+static void drop_hopeless(struct search *s) {
+        size_t n = 0;
+
+        while (n < s->n_candidates && n < FINALISTS_MAX &&
+               s->candidates[n].score > s->candidates[0].score - HOPELESS_POINTS)
+                n++;
+        s->n_candidates = n;
+}
 
 int rank_candidates(struct search *s, struct correlate_result *ret) {
         const struct candidate *told[CORRELATE_FIELDS_MAX];
         int r = 0;
 
         search_sort(s);
-        if (s->n_candidates > FINALISTS_MAX)
-                s->n_candidates = FINALISTS_MAX;
+        drop_hopeless(s);
         for (size_t i = 0; r >= 0 && i < s->n_candidates; i++)
                 r = judge_on_all(s, &s->candidates[i]);
         if (r < 0)
                 return r;
         weigh_totals(s);
+        put_simpler_first(s);
         search_sort(s);
         ret->n_fields = 0;
         for (size_t i = 0; i < s->n_candidates && ret->n_fields < CORRELATE_FIELDS_MAX; i++) {

@@ -248,8 +248,6 @@ static void add_hit(struct hits *hits, const struct hit *hit) {
         hits->n = HITS_MAX;
 }
 
-static bool is_falling(const double *x, const struct probes *p, const struct packet_group *g);
-
 /* A field at all lags, with or without an intercept. */
 static void try_field(struct search *s, const struct probes *p, const double *x, struct hit *hit) {
         double scale = 0, intercept = 0;
@@ -281,6 +279,19 @@ static unsigned distinct_lags(const struct probes *p) {
         return n;
 }
 
+/* A register may lose its way in a damaged packet, but not often. */
+static bool is_falling(const double *x, const struct probes *p, const struct packet_group *g) {
+        unsigned falls = 0, pairs = 0;
+
+        for (size_t i = 0; i + 1 < p->n; i++) {
+                bool later = g->utc_ms[p->packet[i + 1]] > g->utc_ms[p->packet[i]];
+
+                pairs++;
+                falls += later ? x[i + 1] < x[i] : x[i + 1] > x[i];
+        }
+        return falls * 5 > pairs;
+}
+
 static void try_fields(struct search *s, unsigned group, const struct probes *p, struct hits *hits) {
         const struct packet_group *g = &s->packets->groups[group];
         double x[PROBES_MAX];
@@ -301,19 +312,6 @@ static void try_fields(struct search *s, unsigned group, const struct probes *p,
                                 add_hit(hits, &hit);
                 }
         }
-}
-
-/* A register may lose its way in a damaged packet, but not often. */
-static bool is_falling(const double *x, const struct probes *p, const struct packet_group *g) {
-        unsigned falls = 0, pairs = 0;
-
-        for (size_t i = 0; i + 1 < p->n; i++) {
-                bool later = g->utc_ms[p->packet[i + 1]] > g->utc_ms[p->packet[i]];
-
-                pairs++;
-                falls += later ? x[i + 1] < x[i] : x[i + 1] > x[i];
-        }
-        return falls * 5 > pairs;
 }
 
 /* ---- weighing ---- */

@@ -256,8 +256,8 @@ static void put_value(struct correlate_case *c, FILE *out, int64_t ms) {
 
         if (c->is_total)
                 v -= 1000;
-        if (c->has_noise)
-                v += count * ((double) below(c, 801) / 1000 - 0.4);
+        if (c->noise > 0)
+                v += count * ((double) below(c, 200 * c->noise + 1) / 1000 - c->noise / 10.0);
         if (below(c, 100) < c->outlier_percent)
                 v *= 1.5;
         snprintf(text, sizeof text, "%.*f", (int) c->places, v);
@@ -309,17 +309,17 @@ void correlate_case_make(struct correlate_case *c, uint64_t seed) {
         *c = (struct correlate_case) { .random = random_seed(seed), .start_ms = INT64_C(1702025141000) };
         c->length = 24 + below(c, CASE_PAYLOAD_MAX - 24);
         c->is_total = one_in(c, 8);
-        c->n_packets = 60 + below(c, 200);
+        c->n_packets = 25 + below(c, one_in(c, 3) ? 30 : 235);
         c->packet_s = intervals[below(c, 3)];
         c->meter_s = one_in(c, 2) ? 5 : c->packet_s;
-        c->row_s = one_in(c, 3) ? 2 : 1;
+        c->row_s = one_in(c, 3) ? (c->meter_s == 30 ? 10 : 2) : 1;
         c->lag_s = (int) below(c, 201) - 100;
         c->zone_s = one_in(c, 3) ? ((int) below(c, 49) - 24) * 1800 : 0;
         c->loss_percent = one_in(c, 2) ? below(c, 20) : 0;
         c->cut_percent = one_in(c, 2) ? below(c, 8) : 0;
         c->outlier_percent = one_in(c, 3) ? below(c, 4) : 0;
         c->hole_percent = one_in(c, 2) ? below(c, 20) : 0;
-        c->has_noise = one_in(c, 3);
+        c->noise = one_in(c, 3) ? (one_in(c, 3) ? 60 : 4) : 0;
         c->is_entries = one_in(c, 2);
         c->has_line_breaks = one_in(c, 2);
         c->is_split = one_in(c, 4);
@@ -449,12 +449,12 @@ static void print_field(const struct correlate_case_answer *a, unsigned i) {
 
 void correlate_case_print(const struct correlate_case *c, const struct correlate_case_answer *a, uint64_t seed) {
         fprintf(stderr, "# seed %llu: offset %u width %u %s sign %u%s scale %.9g %s zone %d lag %d length %zu "
-                "packets %u every %u s, meter %u s, rows %u s, %u places, loss %u cut %u outliers %u holes %u noise %d "
+                "packets %u every %u s, meter %u s, rows %u s, %u places, loss %u cut %u outliers %u holes %u noise %u "
                 "form %u\n",
                 (unsigned long long) seed, c->field.offset, c->field.width, c->field.big_endian ? "be" : "le",
                 c->field.sign, c->has_negative ? " negative" : "", (double) c->scale_num / (double) c->scale_den,
                 c->unit, c->zone_s, c->lag_s, c->length, c->n_packets, c->packet_s, c->meter_s, c->row_s, c->places,
-                c->loss_percent, c->cut_percent, c->outlier_percent, c->hole_percent, c->has_noise, c->time_form);
+                c->loss_percent, c->cut_percent, c->outlier_percent, c->hole_percent, c->noise, c->time_form);
         for (unsigned i = 0; i < 2 && i < a->result->n_fields; i++)
                 print_field(a, i);
 }

@@ -24,7 +24,8 @@ struct correlate_case {
         unsigned n_packets, packet_s, meter_s, row_s;
         unsigned places;                /* of the CSV */
         unsigned loss_percent, cut_percent, outlier_percent, hole_percent;
-        bool has_noise, is_entries, has_line_breaks, is_split;
+        unsigned noise;                 /* tenths of a count that a value in the CSV is off by at most */
+        bool is_entries, has_line_breaks, is_split;
         unsigned time_form;
         /* the meter */
         unsigned n_values;

@@ -1,5 +1,5 @@
 /* Two hundred meters that were made up: their field is found first, or said to be undecided, but never taken for
- * another one. METERGATE_SEED repeats a run, METERGATE_CASES says how many. */
+ * another one. METERGATE_SEED makes other meters, METERGATE_CASES says how many. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -37,7 +36,7 @@ static enum verdict try_case(uint64_t seed) {
 }
 
 static void test_random_meters(void **state) {
-        uint64_t seed = number_from("METERGATE_SEED", (uint64_t) time(NULL) ^ (uint64_t) getpid() << 32);
+        uint64_t seed = number_from("METERGATE_SEED", 1);
         uint64_t cases = number_from("METERGATE_CASES", 200), verdicts[VERDICT_WRONG + 1] = { 0 };
 
         (void) state;
