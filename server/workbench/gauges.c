@@ -123,7 +123,8 @@ static void rate_frequency(struct column *c) {
         c->frequency_exponent = e;
         /* Within minutes a grid moves by some 0.02 Hz. */
         c->frequency_score = r->score + restlessness(c) - (e < -3 ? 1.5 : 0) - (e == -1 ? 1 : 0) -
-                             (c->spread > 0.002 ? 3 : 0) - (c->turns == 0 ? 2 : 0) - (beyond(r, c->min * pow(10, e)) > 0 ? 1 : 0) -
+                             (c->spread > 0.002 ? 3 : 0) - (c->turns == 0 ? 2 : 0) -
+                             (beyond(r, c->min * pow(10, e)) > 0 ? 1 : 0) -
                              (beyond(r, c->max * pow(10, e)) > 0 ? 1 : 0);
 }
 

@@ -176,6 +176,14 @@ static bool is_like(const struct column *a, const struct column *b) {
         return (a->voltage_exponent == b->voltage_exponent || b->layout != LAYOUT_NONE) && fabs(ratio - 1) < 0.15;
 }
 
+static double best_voltage(const struct bench *b) {
+        double best = 0;
+
+        for (unsigned k = 0; k < b->n_columns; k++)
+                best = fmax(best, b->columns[k].voltage_score);
+        return best;
+}
+
 /* More columns look like this voltage than there are circuits: one of them is something else. */
 static bool has_doubles(const struct bench *b, const struct column *v) {
         unsigned n = 0;
@@ -191,7 +199,8 @@ static bool has_doubles(const struct bench *b, const struct column *v) {
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
         double sure = logistic(v->voltage_score - 1.5);
-        double role = c && c->association > 3 ? role_confidence(b, c) : 0;
+        bool is_tested = c && c->association > 3 && c->levels >= 4;
+        double role = is_tested ? role_confidence(b, c) : 0;
         struct hypothesis *h;
 
         /* P = V * I speaks for a voltage, but others of its size would do as well. */
@@ -199,7 +208,7 @@ static void tell_voltage(const struct bench *b, int column, const struct circuit
         /* A meter that tells its voltages tells all of them with one scale. */
         if (!c && !is_like(v, &b->columns[b->n_circuits > 0 ? b->circuits[0].voltage : b->voltages[0]]))
                 sure = fmin(sure, CAP_UNLIKE);
-        if (has_doubles(b, v))
+        if (has_doubles(b, v) || v->voltage_score < best_voltage(b) - 1)
                 sure = fmin(sure, CAP_UNSURE);
         /* A load may stay in a voltage's range for a while. */
         if (v->distinct < 3 || v->changes < VOLTAGE_CHANGES_MIN)
@@ -312,6 +321,17 @@ static void tell_lone_energy(const struct bench *b, const struct energy *e, int 
         hypothesis_say(h, "no current and no voltage were found: both could share another power of ten");
 }
 
+/* Two registers of one power in one direction: one of them counts something else. */
+static bool has_twin(const struct bench *b, const struct energy *e) {
+        for (unsigned i = 0; i < b->n_energies; i++) {
+                const struct energy *other = &b->energies[i];
+
+                if (other != e && other->circuit == e->circuit && other->is_export == e->is_export)
+                        return true;
+        }
+        return false;
+}
+
 static void tell_energy(const struct bench *b, const struct energy *e, struct suggestion *s) {
         const struct circuit *c = &b->circuits[e->circuit >= 0 ? e->circuit : 0];
         unsigned quantity = e->is_export ? Q_ENERGY_EXPORT : Q_ENERGY_IMPORT;
@@ -320,6 +340,11 @@ static void tell_energy(const struct bench *b, const struct energy *e, struct su
 
         if (e->ticks < 8)
                 sure = fmin(sure, CAP_FEW);
+        /* Which value of a flag means export is custom, and no physics. */
+        if (e->flag >= 0 || has_twin(b, e))
+                sure = fmin(sure, CAP_UNSURE);
+        if (e->flag < 0 && c->direction >= 0)
+                sure = fmin(sure, CAP_UNLIKE);
         if (e->power >= 0) {
                 tell_lone_energy(b, e, e->column, s);
                 return;
