@@ -4,7 +4,7 @@
 
 #include "base/buffer.h"
 #include "protocols/profile.h"
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 #define ACCEPT_ROWS_MAX 64    /* the largest meters have some 40 datapoints with a meaning */
 #define ACCEPT_TEXT_MAX 2000  /* of all pieces: half of the longest address that is taken */

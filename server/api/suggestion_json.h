@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/json_writer.h"
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 /* The members of the open object that describe the word, if it is one: "offset", "width", "endian". */
 void suggestion_put_word(struct json_writer *w, const struct suggestion *s);

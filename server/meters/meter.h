@@ -17,7 +17,7 @@
 #include "meters/totals.h"
 #include "meters/write_limit.h"
 #include "protocols/protocol.h"
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 #define METER_TRANSITIONS_MAX 16  /* state changes kept for /diagnostics */
 #define METER_NOTICE_MAX 256      /* bytes of a notice with its end */

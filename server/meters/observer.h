@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "protocols/protocol.h"
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 /* Stretches of equal values: with the series 70 KiB for each meter that is watched. Five datapoints that change every
  * second fill it in two minutes; from then on the older time is seen through coarser slots. */

@@ -14,7 +14,7 @@
 #include "tools/progress.h"
 #include "tools/protocol_option.h"
 #include "tools/tools.h"
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 #define TOP_DEFAULT 5
 

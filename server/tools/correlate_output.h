@@ -3,7 +3,7 @@
 
 #include "protocols/protocol.h"
 #include "tools/known_csv.h"
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 struct correlate_report {
         const struct protocol *protocol;

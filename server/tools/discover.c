@@ -14,7 +14,7 @@
 #include "tools/discover_output.h"
 #include "tools/protocol_option.h"
 #include "tools/tools.h"
-#include "workbench/observations.h"
+#include "workbench/suggest/observations.h"
 
 #define RUNS_MAX 8192      /* 0.9 MB: a day of a meter that tells something new every ten seconds */
 #define UNTIMED_STEP_MS 1000  /* between frames whose times are not known */

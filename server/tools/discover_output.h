@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 struct discover_subject {
         const struct protocol *protocol;

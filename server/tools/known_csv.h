@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tools/csv_reader.h"
-#include "workbench/correlate_known.h"
+#include "workbench/correlate/known.h"
 
 #define KNOWN_CSV_NAME_MAX 64
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "tools/known_csv.h"
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 #define CASE_PAYLOAD_MAX 120
 

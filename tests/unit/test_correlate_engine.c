@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "tools/random.h"
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 #define START INT64_C(1700000000000)
 #define LENGTH 16

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "protocols/profile.h"
-#include "workbench/observations.h"
+#include "workbench/suggest/observations.h"
 
 static void put(struct datapoint_table *t, uint64_t now_ms, uint16_t id, int64_t number) {
         const uint8_t bytes[2] = { (uint8_t) (number >> 8), (uint8_t) number };

@@ -1,7 +1,7 @@
 /* A meter that nobody knows, made up of loads, for the tests of suggest(). */
 #pragma once
 
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 struct unknown_meter {
         struct observations *observations;  /* owned */

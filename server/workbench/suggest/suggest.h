@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "protocols/protocol.h"
-#include "workbench/observations.h"
+#include "workbench/suggest/observations.h"
 
 #define SUGGEST_RANKS_MAX    3    /* hypotheses told of one thing */
 #define SUGGEST_EVIDENCE_MAX 5    /* sentences of one hypothesis */

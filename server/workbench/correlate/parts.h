@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workbench/correlate.h"
-#include "workbench/correlate_fields.h"
-#include "workbench/correlate_fit.h"
+#include "workbench/correlate/correlate.h"
+#include "workbench/correlate/fields.h"
+#include "workbench/correlate/fit.h"
 
 enum {
         LAG_MAX_S = 120,

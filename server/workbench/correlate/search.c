@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "workbench/correlate_parts.h"
+#include "workbench/correlate/parts.h"
 
 enum {
         PROBES_MAX = 64,          /* packets that every hypothesis is tried on */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workbench/correlate_packets.h"
+#include "workbench/correlate/packets.h"
 
 enum {
         FIELD_WIDTH_MAX = 6,      /* bytes: the widest number known from a meter */

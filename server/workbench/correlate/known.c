@@ -1,4 +1,4 @@
-#include "workbench/correlate_known.h"
+#include "workbench/correlate/known.h"
 
 #include <errno.h>
 #include <stdlib.h>

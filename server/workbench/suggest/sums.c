@@ -1,5 +1,5 @@
 /* Totals: a column that is the sum of two or three others at nearly all moments, and is none of the parts itself. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * as no measured value comes out of them: a scale is a power of ten, told exactly. */
 #pragma once
 
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 #define MOMENTS_MAX   256
 #define COLUMNS_MAX   160  /* numbers and words that are looked at; further words are left out */

@@ -1,6 +1,6 @@
 /* What hangs on circuits: apparent power is V * I, reactive power its other side, the power factor P / (V * I), the
  * total a sum of powers. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "workbench/observations.h"
+#include "workbench/suggest/observations.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "workbench/pair.h"
+#include "workbench/suggest/pair.h"
 
 #define CANDIDATES_MAX 96
 #define EXPLAINED_MAX  20   /* candidates that are looked at together with what they explain */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "workbench/correlate_parts.h"
+#include "workbench/correlate/parts.h"
 
 #define SAME_POINTS  3.0    /* readings of the same numbers differ by less: their lags were not settled alike */
 #define RIVAL_POINTS 15.0   /* a field with so much less of a score is none */

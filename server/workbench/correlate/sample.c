@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "workbench/correlate_parts.h"
+#include "workbench/correlate/parts.h"
 
 static void search_freep(struct search *s) {
         search_free(s);

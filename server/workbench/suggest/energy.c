@@ -1,6 +1,6 @@
 /* Energies: a register moves on by the integral of a power, increments are told with it. What else only grows, such
  * as a clock, does not slow down with the load. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <math.h>
 

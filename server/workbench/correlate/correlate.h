@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "workbench/correlate_fields.h"
-#include "workbench/correlate_known.h"
-#include "workbench/correlate_packets.h"
+#include "workbench/correlate/fields.h"
+#include "workbench/correlate/known.h"
+#include "workbench/correlate/packets.h"
 
 #define CORRELATE_FIELDS_MAX 32   /* told at most */
 #define CORRELATE_OPEN_MAX   6    /* things that the data leaves open */

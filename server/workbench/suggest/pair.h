@@ -1,7 +1,7 @@
 /* How well a current, a power and a voltage belong together. */
 #pragma once
 
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 /* A load that lasted: logarithms of what was told of it. */
 struct load_level {

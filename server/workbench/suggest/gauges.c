@@ -1,6 +1,6 @@
 /* What can be seen of one column alone: mains voltages and frequencies lie in narrow ranges, and decades apart from
  * each other. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <math.h>
 #include <stdlib.h>

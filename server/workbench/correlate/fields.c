@@ -1,4 +1,4 @@
-#include "workbench/correlate_fields.h"
+#include "workbench/correlate/fields.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * P = V * I * PF. Mains voltage hardly changes, so that P / I is far steadier than P or I while loads come and go;
  * PF is at most 1, and near 1 when much flows. So P / (V * I) fixes one power of ten between the scales of P and I,
  * and says how likely the pair is. Where the load is constant, P / I still follows the voltage. */
-#include "workbench/pair.h"
+#include "workbench/suggest/pair.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Raw values that hold a whole phase. Where the bytes of a known layout give a voltage of the mains and a power that
  * is at most the voltage times the current, again and again, it is that layout. */
-#include "workbench/pair.h"
+#include "workbench/suggest/pair.h"
 
 #include <math.h>
 

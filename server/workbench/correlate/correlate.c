@@ -1,11 +1,11 @@
-#include "workbench/correlate.h"
+#include "workbench/correlate/correlate.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "workbench/correlate_parts.h"
+#include "workbench/correlate/parts.h"
 
 enum {
         HALF_HOUR_S = 1800,

@@ -1,4 +1,4 @@
-#include "workbench/hypotheses.h"
+#include "workbench/suggest/hypotheses.h"
 
 #include <math.h>
 #include <stdarg.h>

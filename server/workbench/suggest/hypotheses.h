@@ -1,7 +1,7 @@
 /* From what was found to what is told: hypotheses with their evidence in words. */
 #pragma once
 
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 /* Appends what was found of a column to s, best first. */
 void hypotheses_of_column(const struct bench *b, unsigned column, struct suggestion *s);

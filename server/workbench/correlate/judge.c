@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "workbench/correlate_parts.h"
+#include "workbench/correlate/parts.h"
 
 /* A score counts as so much more of the packets matched, in percent. */
 #define CERTAIN_DECADES    12.0  /* odds beyond this make nothing more certain */

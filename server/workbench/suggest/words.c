@@ -1,5 +1,5 @@
 /* Words in raw values of no known layout: every offset, width and byte order that can be a measured number. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 
 #define SERIES_MAX  4      /* raw values that are looked into */

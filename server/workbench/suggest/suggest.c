@@ -1,10 +1,10 @@
-#include "workbench/suggest.h"
+#include "workbench/suggest/suggest.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "workbench/hypotheses.h"
+#include "workbench/suggest/hypotheses.h"
 
 static struct bench *bench_free(struct bench *b) {
         if (!b)

@@ -3,7 +3,7 @@
  * A meter tells the values of one moment in several frames, a few ms apart, and voltage, current and power may come
  * some seconds apart. So a moment is what holds after a group of frames, and it counts by how long it holds: what is
  * seen between two parts of one step is short. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "workbench/correlate_fit.h"
+#include "workbench/correlate/fit.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "workbench/correlate_packets.h"
+#include "workbench/correlate/packets.h"
 
 #include <errno.h>
 #include <stdlib.h>

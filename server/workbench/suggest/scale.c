@@ -1,7 +1,7 @@
 /* Current, power and energy share a power of ten that no physics decides: V * I = P holds as well for ten times the
  * current and ten times the power. What decides is which scales meters have, what flows in homes, and the wires: the
  * voltage falls by their resistance times the current. */
-#include "workbench/bench.h"
+#include "workbench/suggest/bench.h"
 
 #include <math.h>
 
