@@ -17,6 +17,7 @@
 #include "tools/decode_tuyamcu.h"
 #include "tools/decode_vue.h"
 #include "tools/ndjson.h"
+#include "tools/profile_option.h"
 #include "tools/protocol_option.h"
 #include "tools/tools.h"
 
@@ -112,42 +113,13 @@ static const struct decode_part *find_part(const struct protocol *protocol) {
         return parts[i];
 }
 
-static int unknown_profile(const char *name) {
-        struct buffer names;
-        const char *known;
-
-        buffer_init(&names, 900);
-        for (unsigned i = 0; (known = profile_builtin_name(i)); i++)
-                buffer_printf(&names, "%s%s", i ? ", " : "", known);
-        log_error("--profile: there is no profile '%.64s'; expected a file or one of %s", name,
-                  names.data ? names.data : "none");
-        buffer_free(&names);
-        return 2;
-}
-
 static int load_profile(const char *name, const struct protocol *protocol, struct profile **ret) {
-        CLEANUP(profile_freep) struct profile *profile = NULL;
-        struct config_error error;
-        int r;
-
         if (!protocol->needs_profile) {
                 log_error("--profile: %s needs none, its frames tell what they mean; expected no --profile",
                           protocol->name);
                 return 2;
         }
-        r = profile_load(name, &profile, &error);
-        if (r == -ENOENT && !strchr(name, '/'))
-                return unknown_profile(name);
-        if (r < 0) {
-                log_error("%s", error.text);
-                return 2;
-        }
-        if (strcmp(profile->protocol, protocol->name) != 0) {
-                log_error("--profile: %s is for protocol %s, not for %s", name, profile->protocol, protocol->name);
-                return 2;
-        }
-        *ret = TAKE(profile);
-        return 0;
+        return profile_option("--profile", name, protocol, ret);
 }
 
 static void print_help(void) {

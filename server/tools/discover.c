@@ -12,6 +12,7 @@
 #include "capture/capture_frames.h"
 #include "config/profile_file.h"
 #include "tools/discover_output.h"
+#include "tools/profile_option.h"
 #include "tools/protocol_option.h"
 #include "tools/tools.h"
 #include "workbench/suggest/observations.h"
@@ -209,29 +210,6 @@ static int parse_options(int argc, char **argv, struct options *o) {
         return 0;
 }
 
-static int load_known(const char *name, const struct protocol *protocol, struct profile **ret) {
-        CLEANUP(profile_freep) struct profile *profile = NULL;
-        struct config_error error;
-        int r;
-
-        r = profile_load(name, &profile, &error);
-        if (r == -ENOENT && !strchr(name, '/')) {
-                log_error("--known: there is no profile '%.64s'; expected a file or a name that metergate profiles "
-                          "lists", name);
-                return 2;
-        }
-        if (r < 0) {
-                log_error("%s", error.text);
-                return 2;
-        }
-        if (strcmp(profile->protocol, protocol->name) != 0) {
-                log_error("--known: %s is for protocol %s, not for %s", name, profile->protocol, protocol->name);
-                return 2;
-        }
-        *ret = TAKE(profile);
-        return 0;
-}
-
 /* A profile lists numbered datapoints, and its name is a key. */
 static int check_profile_options(const struct options *o, const struct protocol *protocol) {
         if (!o->profile)
@@ -261,7 +239,7 @@ int discover_main(int argc, char **argv) {
         protocol = protocol_option(o.protocol);
         if (!protocol || check_profile_options(&o, protocol) != 0)
                 return 2;
-        if (o.known && load_known(o.known, protocol, &known) != 0)
+        if (o.known && profile_option("--known", o.known, protocol, &known) != 0)
                 return 2;
         if (listener_new(protocol, known, &listener) < 0) {
                 log_error("discover: %s", strerror(ENOMEM));
