@@ -72,7 +72,10 @@ static void test_a_scale_that_is_the_only_one(void **state) {
         unknown_suggest(&m, false);
         assert_meaning(&m, POWER, Q_POWER, 1);
         assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
-        assert_int_equal(unknown_best(&m, POWER)->level, SUGGEST_HIGH);
+        assert_int_equal(unknown_suggestion(&m, POWER)->count, 1);
+        assert_int_equal(unknown_suggestion(&m, CURRENT)->count, 1);
+        /* Loads of a fifth of the power factor, with 0.001 A and 0.01 W, would look alike the other way round. */
+        assert_int_equal(unknown_best(&m, POWER)->level, SUGGEST_MEDIUM);
         unknown_end(&m);
 }
 

@@ -9,7 +9,9 @@
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
 #define SHARE_MIN    0.005 /* of a scale that is worth a rank */
-#define SWAPPED_MARGIN 6   /* nats by which current and power must be better than the other way round */
+/* Nats by which current and power must be better than the other way round: what usual power factors and scales say for it
+ * at 230 V, and a little more. */
+#define SWAPPED_MARGIN 8
 #define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
