@@ -221,7 +221,8 @@ static void commands(void **state) {
         for (size_t i = 0; i < ELEMENTS(command_cases); i++) {
                 char script[512];
 
-                snprintf(script, sizeof script, BAUD "linkTuyaMCUOutputToChannel 9 bitmap 7\n%s\n", command_cases[i].line);
+                snprintf(script, sizeof script, BAUD "linkTuyaMCUOutputToChannel 9 bitmap 7\n%s\n",
+                         command_cases[i].line);
                 check(script, "  - { dp: 9, type: bitmap, name: dp 9 }\n", command_cases[i].note);
         }
 }

@@ -110,7 +110,8 @@ static bool is_possible(const struct column *x, expectation_fn expected, const s
 static bool is_free(const struct bench *b, unsigned column) {
         const struct column *c = &b->columns[column];
 
-        return !b->used[column] && c->known == Q_NONE && !c->is_flag && c->layout == LAYOUT_NONE && c->changes > 0 && c->distinct > 2;
+        return !b->used[column] && c->known == Q_NONE && !c->is_flag && c->layout == LAYOUT_NONE && c->changes > 0 &&
+               c->distinct > 2;
 }
 
 /* The best of the free columns for an expectation; -1: none fits. */
