@@ -218,6 +218,36 @@ static void test_three_phases_and_their_total(void **state) {
         unknown_end(&m);
 }
 
+/* One voltage, two clamps. */
+static void test_two_clamps(void **state) {
+        struct unknown_meter m;
+        struct load l[2];
+
+        (void) state;
+        unknown_begin(&m, 12);
+        for (unsigned i = 0; i < 200; i++) {
+                for (unsigned k = 0; k < 2; k++) {
+                        if (i == 0 || i % (4 + k) == 3)
+                                l[k] = unknown_load(&m);
+                        unknown_step(&m, &l[k]);
+                        unknown_tell(&m, (uint16_t) (60 + k), DATAPOINT_VALUE, lround(l[k].amperes * 1000));
+                        unknown_tell(&m, (uint16_t) (70 + k), DATAPOINT_VALUE, lround(l[k].now));
+                }
+                unknown_tell(&m, VOLTAGE, DATAPOINT_VALUE, lround(l[0].volts * 10));
+                unknown_wait(&m, 10);
+        }
+        unknown_suggest(&m, false);
+        assert_meaning(&m, VOLTAGE, Q_VOLTAGE, 10);
+        assert_string_equal(unknown_best(&m, VOLTAGE)->channel, "");
+        for (unsigned k = 0; k < 2; k++) {
+                assert_meaning(&m, (uint16_t) (60 + k), Q_CURRENT, 1000);
+                assert_meaning(&m, (uint16_t) (70 + k), Q_POWER, 1);
+                assert_string_equal(unknown_best(&m, (uint16_t) (60 + k))->channel, k == 0 ? "a" : "b");
+                assert_string_equal(unknown_best(&m, (uint16_t) (70 + k))->channel, k == 0 ? "a" : "b");
+        }
+        unknown_end(&m);
+}
+
 static void tell_factor_and_var(struct unknown_meter *m, const struct load *l, double wh) {
         (void) wh;
         unknown_tell(m, OTHER, DATAPOINT_VALUE, lround(l->factor * 100));
@@ -393,7 +423,7 @@ int main(void) {
                 cmocka_unit_test(test_a_clock_is_no_energy),
                 cmocka_unit_test(test_increments),
                 cmocka_unit_test(test_directions),
-                cmocka_unit_test(test_three_phases_and_their_total),
+                cmocka_unit_test(test_three_phases_and_their_total), cmocka_unit_test(test_two_clamps),
                 cmocka_unit_test(test_power_factor_reactive_power_and_frequency),
                 cmocka_unit_test(test_distractors),
                 cmocka_unit_test(test_zeros_of_a_start_are_no_evidence),

@@ -80,8 +80,13 @@ static const char *name_of(const struct bench *b, int column, char buf[24]) {
         return buf;
 }
 
-static void set_channel(struct hypothesis *h, unsigned channel) {
-        if (h && channel > 0)
+/* Three are phases, and so is what raw values of phases tell; two others are clamps. */
+static void set_channel(const struct bench *b, struct hypothesis *h, unsigned channel) {
+        if (!h || channel == 0)
+                return;
+        if (b->n_circuits == 2 && b->circuits[0].layout == LAYOUT_NONE && b->circuits[1].layout == LAYOUT_NONE)
+                snprintf(h->channel, sizeof h->channel, "%c", 'a' + (int) channel - 1);
+        else
                 snprintf(h->channel, sizeof h->channel, "l%u", channel % 10);
 }
 
@@ -164,7 +169,7 @@ static void tell_scaled(const struct bench *b, const struct circuit *c, int colu
                         h->direction_id = b->columns[c->direction].id;
                         h->direction_reverse = 1;
                 }
-                set_channel(h, c->channel);
+                set_channel(b, h, c->channel);
                 set_sign(h, &b->columns[column]);
                 say_fit(b, c, h);
                 say_scale(&choice, ranks[k].exponent, h);
@@ -198,6 +203,14 @@ static bool has_doubles(const struct bench *b, const struct column *v) {
         return n > 1 && n > b->n_circuits;
 }
 
+static bool is_shared(const struct bench *b, int voltage) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                n += b->circuits[i].voltage == voltage;
+        return n > 1;
+}
+
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
         double sure = logistic(v->voltage_score - 1.5);
@@ -216,8 +229,8 @@ static void tell_voltage(const struct bench *b, int column, const struct circuit
         if (v->distinct < 3 || v->changes < VOLTAGE_CHANGES_MIN)
                 sure = fmin(sure, CAP_FEW);
         h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
-        if (c)
-                set_channel(h, c->channel);
+        if (c && !is_shared(b, column))
+                set_channel(b, h, c->channel);
         hypothesis_say(h, "%.1f to %.1f V: in the range of mains, and nowhere near it at any other power of ten",
                        v->min * pow(10, v->voltage_exponent), v->max * pow(10, v->voltage_exponent));
         hypothesis_say(h, "it moves by %.1f %% only, and changed %u times", 100 * v->spread, v->changes);
@@ -244,7 +257,7 @@ static void tell_factor(const struct bench *b, const struct circuit *c, struct s
                 sure = fmin(sure, CAP_SYMMETRIC);
         h = hypothesis_add(s, Q_POWER_FACTOR, c->factor_exponent, sure);
 
-        set_channel(h, c->channel);
+        set_channel(b, h, c->channel);
         set_sign(h, x);
         hypothesis_say(h, "it is P / (V * I) within %.1f %% on the mean", 100 * c->factor_error);
         say_fit(b, c, h);
@@ -254,7 +267,7 @@ static void tell_direction(const struct bench *b, const struct circuit *c, struc
         struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * role_confidence(b, c));
         char p[24];
 
-        set_channel(h, c->channel);
+        set_channel(b, h, c->channel);
         if (!h)
                 return;
         h->is_direction = true;
@@ -363,7 +376,7 @@ static void tell_energy(const struct bench *b, const struct energy *e, struct su
                 if (!h)
                         return;
                 if (e->circuit >= 0)
-                        set_channel(h, c->channel);
+                        set_channel(b, h, c->channel);
                 say_energy(e, h);
                 say_scale(&choice, current, h);
         }
@@ -410,7 +423,7 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
 void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct suggestion *s) {
         struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, c->layout_confidence);
 
-        set_channel(h, c->channel);
+        set_channel(b, h, c->channel);
         h->layout = c->layout;
         h->power_den = c->power_den;
         hypothesis_say(h, "its bytes give %.1f to %.1f V, of the mains, in %u values", c->volts_low,
