@@ -53,6 +53,7 @@ struct circuit {
         double score;                  /* nats in favour of it against chance */
         double rival;                  /* of the best other explanation of one of its columns */
         double swapped;                /* score of current and power the other way round */
+        double nearest;                /* score of its current with another power, or of its power with another current */
         double power_factor;           /* typical, at heavy load */
         double association;            /* nats of P / I being steadier than either */
         unsigned levels;               /* different loads it was seen at */

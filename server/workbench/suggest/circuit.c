@@ -177,12 +177,24 @@ static double score_swapped(const struct search *s, const struct circuit *c) {
         return -HUGE_VAL;
 }
 
+/* What goes with several: power and reactive power of one current do. */
+static double score_nearest(const struct bench *b, const struct search *s, const struct circuit *c) {
+        for (unsigned k = 0; k < s->n; k++) {
+                const struct circuit *other = &s->candidates[k];
+
+                if ((other->current == c->current) != (other->power == c->power) && !is_variant(b, other, c))
+                        return other->score;
+        }
+        return -HUGE_VAL;
+}
+
 /* What the best explanation without it would be worth tells how sure it is. */
 static void weigh_rivals(const struct bench *b, struct search *s, const unsigned *taken, unsigned n, double total) {
         for (unsigned i = 0; i < n; i++) {
                 unsigned other[CIRCUITS_MAX], n_other;
 
                 s->candidates[taken[i]].swapped = score_swapped(s, &s->candidates[taken[i]]);
+                s->candidates[taken[i]].nearest = score_nearest(b, s, &s->candidates[taken[i]]);
                 ban(b, s, taken[i]);
                 s->candidates[taken[i]].rival = s->candidates[taken[i]].score - total +
                                                 take_greedily(b, s, other, &n_other);

@@ -12,6 +12,7 @@
 /* Nats by which current and power must be better than the other way round: what usual power factors and scales say for it
  * at 230 V, and a little more. */
 #define SWAPPED_MARGIN 8
+#define NEAREST_MARGIN 5   /* nats by which they must be better than either with another column */
 #define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */
 #define CAP_LONE     0.6   /* of a power without a current */
 #define CAP_FEW    0.8     /* of what was seen at few loads */
@@ -115,7 +116,7 @@ static double role_confidence(const struct bench *b, const struct circuit *c) {
                 confidence = fmin(confidence, CAP_UNSURE);
         if (c->reactive >= 0 && !c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
-        if (c->score - c->swapped < SWAPPED_MARGIN && !has_register(b, c))
+        if ((c->score - c->swapped < SWAPPED_MARGIN || c->score - c->nearest < NEAREST_MARGIN) && !has_register(b, c))
                 confidence = fmin(confidence, CAP_UNSURE);
         if (c->peak_current < FEW_COUNTS || c->peak_power < FEW_COUNTS / 4.0)
                 confidence = fmin(confidence, CAP_UNSURE);
@@ -391,6 +392,14 @@ static const struct circuit *circuit_of_voltage(const struct bench *b, int colum
         return NULL;
 }
 
+/* A meter counts all its phases alike. */
+static bool is_odd_phase(const struct bench *b, const struct circuit *c) {
+        for (unsigned i = 0; i < b->n_circuits; i++)
+                if (b->circuits[i].layout == c->layout && b->circuits[i].power_den != c->power_den)
+                        return true;
+        return false;
+}
+
 static void tell_parts(const struct bench *b, int column, struct suggestion *s) {
         for (unsigned i = 0; i < b->n_circuits; i++)
                 tell_circuit(b, column, &b->circuits[i], s);
@@ -421,7 +430,8 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
 /* ---- a raw value as a whole ---- */
 
 void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct suggestion *s) {
-        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, c->layout_confidence);
+        double sure = is_odd_phase(b, c) ? fmin(c->layout_confidence, CAP_UNSURE) : c->layout_confidence;
+        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, sure);
 
         set_channel(b, h, c->channel);
         h->layout = c->layout;
