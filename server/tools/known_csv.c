@@ -299,6 +299,7 @@ static int put_times(struct reading *k) {
                         if (!csv_time_settle(&row->time, k->out.day_first, &ms)) {
                                 k->out.skipped++;
                                 k->out.rows--;
+                                k->out.blanks -= row->value == KNOWN_HOLE;
                                 continue;
                         }
                         k->out.is_local = true;
@@ -390,14 +391,15 @@ static int finish(struct reading *k) {
         if (k->n == 0)
                 return csv_fail(k->csv, 1, "no row with a time; expected a column such as 12/31/2026 23:59:59, "
                                 "2026-12-31 23:59:59 or 1798761599");
+        r = put_times(k);
+        if (r < 0)
+                return r;
         if (k->out.rows == k->out.blanks)
                 return csv_fail(k->csv, 1, "no row with a value%s%.60s; --column names the one that has them",
                                 k->options->column ? " in column " : "",
                                 k->options->column ? k->options->column : "");
         put_unit(k);
-        r = put_times(k);
-        if (r >= 0)
-                r = known_finish(&k->out.known);
+        r = known_finish(&k->out.known);
         if (r >= 0 && k->out.unit->is_energy)
                 settle_energy(&k->out);
         return r;

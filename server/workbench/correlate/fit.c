@@ -216,6 +216,8 @@ static const struct { const struct factor *list; unsigned n; } factors[] = {
 };
 
 #define EXPONENT_MAX 12
+#define SCALE_MIN    1e-14  /* farther out nothing is within EXPONENT_MAX */
+#define SCALE_MAX    1e14
 #define BINARY_PLACES_MAX 16  /* of fixed-point numbers: 1/2 to 1/65536 */
 
 static unsigned put_if_near(double k, double share, struct scale scale, struct scale *list, unsigned n,
@@ -245,11 +247,14 @@ static unsigned binary_near(double k, double share, struct scale *list, unsigned
 }
 
 unsigned scale_near(double k, double share, unsigned rank, struct scale *list, unsigned max) {
-        int decade = (int) floor(log10(k));
         unsigned n = 0;
+        int decade;
 
         if (rank >= ELEMENTS(factors))
                 return binary_near(k, share, list, max);
+        if (!(k > SCALE_MIN && k < SCALE_MAX))
+                return 0;
+        decade = (int) floor(log10(k));
         for (int exponent = decade - 1; exponent <= decade + 1; exponent++) {
                 if (abs(exponent) > EXPONENT_MAX)
                         continue;
