@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "protocols/fraction.h"
 #include "protocols/quantity.h"
 
 const char *const datapoint_type_names[DATAPOINT_TYPE_COUNT] = {
@@ -45,19 +46,8 @@ const struct profile_datapoint *profile_datapoint(const struct profile *p, uint8
         return NULL;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-        while (b) {
-                int64_t rest = a % b;
-
-                a = b;
-                b = rest;
-        }
-        return a;
-}
-
 void profile_set_scale(struct profile_datapoint *d, int64_t num, int64_t den) {
         unsigned decimals = d->quantity < Q_COUNT ? quantity_catalogue[d->quantity].decimals : 0;
-        int64_t divisor;
 
         for (; decimals > 0; decimals--) {
                 if (den % 10 == 0)
@@ -65,7 +55,7 @@ void profile_set_scale(struct profile_datapoint *d, int64_t num, int64_t den) {
                 else
                         num *= 10;
         }
-        divisor = common_divisor(num, den);
-        d->scale_num = num / divisor;
-        d->scale_den = den / divisor;
+        fraction_reduce(&num, &den);
+        d->scale_num = num;
+        d->scale_den = den;
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/decimal.h"
 #include "config/profile_file.h"
+#include "protocols/fraction.h"
 
 #define SCALE_PLACES 6
 #define SCALE_MAX (INT64_C(1000000) * 1000000)  /* a million, in millionths */
@@ -252,19 +253,9 @@ static int read_limits(struct schema_walk *w, const yaml_node_t *node, void *tar
         return 0;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-        while (b) {
-                int64_t rest = a % b;
-
-                a = b;
-                b = rest;
-        }
-        return a;
-}
-
 static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *target) {
         struct meter_config *m = target;
-        int64_t den = 1000000, num, divisor;
+        int64_t den = 1000000, num;
         char shown[YAML_SHOW_MAX];
         const char *text;
         int r;
@@ -274,9 +265,9 @@ static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *targ
                 return r;
         if (decimal_parse(text, SCALE_PLACES, &num) < 0 || num <= 0 || num > SCALE_MAX)
                 return schema_fail(w, node, "%s is not a factor", yaml_show(node, shown));
-        divisor = common_divisor(num, den);
-        m->scale_num = num / divisor;
-        m->scale_den = den / divisor;
+        fraction_reduce(&num, &den);
+        m->scale_num = num;
+        m->scale_den = den;
         return 0;
 }
 
