@@ -84,7 +84,10 @@ class Capture(Process):
         super().__init__(folder, "capture", "--out", self.out, *options, name=name, **more)
 
     def lines(self):
-        return [line for path in files_of(self.out) for line in path.read_text().splitlines()]
+        """Of every file; all over again when one of them has gone meanwhile, for it was the oldest."""
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                return [line for path in files_of(self.out) for line in path.read_text().splitlines()]
 
     def bytes(self, direction="rx"):
         return bytes_of(self.lines(), direction)
@@ -269,11 +272,12 @@ def test_rotation_has_no_hole(capture, line, tmp_path):
     for path in others:
         path.write_text("mine")
     again = capture("--port", line.link, "--rotate-size", "4KiB", "--keep", 4)
-    for i in range(0, len(data), 700):
-        line.write(data[i:i + 700])
-    wait_until(lambda: again.bytes().endswith(data[-700:]) and len(files_of(record.out)) <= 4)
+    newer = b"".join(frame(7, unit(101 + i % 100, i)) for i in range(1000))
+    for i in range(0, len(newer), 700):
+        line.write(newer[i:i + 700])
+    wait_until(lambda: again.bytes().endswith(newer[-700:]) and len(files_of(record.out)) <= 4)
     again.end()
-    assert len(files_of(record.out)) == 4 and data.endswith(again.bytes()[-3000:])
+    assert len(files_of(record.out)) == 4 and newer.endswith(again.bytes()[-3000:])
     assert all(path.read_text() == "mine" for path in others)
 
 

@@ -34,9 +34,9 @@ START_TIMEOUT = 180
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (\w+) \(([^)]*)\) \[([^]]*)\] (.*)$")
 
-# Of the Python that it runs on, and of libraries and CPU features that would make it faster.
+# Of the Python that it runs on, of libraries and CPU features that would make it faster, and of a busy machine.
 ITS_OWN_LOGGERS = ("aiohttp_fast_zlib",)
-ITS_OWN_WORDS = re.compile("running Python version|will be sub-optimal")
+ITS_OWN_WORDS = re.compile("running Python version|will be sub-optimal|is taking over|Waiting (on|for) integrations")
 
 
 class Unavailable(Exception):
