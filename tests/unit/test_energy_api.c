@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api_bench.h"
+#include "api_history.h"
 #include "base/clock.h"
 #include "base/time_text.h"
 
@@ -63,17 +63,13 @@ static void fill(struct fixture *f) {
 }
 
 static int setup(void **state) {
-        struct history_options options = { .directory = NULL, .size_bytes = 4 << 20, .flush_ms = 60000 };
-        char error[STORE_ERROR_MAX];
         struct fixture *f;
 
         setenv("TZ", "Europe/Warsaw", 1);
         tzset();
         bench_setup(state);
         f = *state;
-        assert_int_equal(history_new(&options, &f->app.history, error), 0);
-        while (history_step(f->app.history) > 0)
-                ;
+        bench_history(f);
         fill(f);
         f->config.site.timezone = (char *) "Europe/Warsaw";
         return 0;

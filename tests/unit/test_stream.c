@@ -13,12 +13,10 @@
 
 #include "api/live.h"
 #include "api/stream_filter.h"
-#include "api_bench.h"
+#include "api_history.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "http/limits.h"
-
-enum { VOLTAGE, POWER, IMPORT, COLUMNS };
 
 static struct history *history;
 static struct live *live;
@@ -28,17 +26,6 @@ static int64_t tick;
 static void on_news(void *userdata) {
         (void) userdata;
         n_woken++;
-}
-
-static void define(const char *meter, unsigned *ret) {
-        struct schema schema = { .hold_ticks = 350, .n_columns = COLUMNS, .columns = {
-                [VOLTAGE] = { .key = "voltage_v", .kind = COLUMN_GAUGE, .decimals = 3 },
-                [POWER] = { .key = "power_w", .kind = COLUMN_GAUGE, .decimals = 3 },
-                [IMPORT] = { .key = "energy_import_kwh", .kind = COLUMN_COUNTER, .decimals = 6 },
-        } };
-
-        strcpy(schema.meter, meter);
-        assert_int_equal(history_define(history, &schema, ret), 0);
 }
 
 /* The next row of a meter, s seconds after the one before. */
@@ -52,18 +39,13 @@ static void report(unsigned handle, int s, int64_t voltage_mv, int64_t power_mw)
 }
 
 static int setup(void **state) {
-        const struct history_options options = { .size_bytes = 16 << 20, .flush_ms = 60000 };
-        char error[STORE_ERROR_MAX];
         struct fixture *f;
 
         assert_int_equal(bench_setup(state), 0);
         f = *state;
-        assert_int_equal(history_new(&options, &history, error), 0);
-        while (history_step(history) > 0)
-                ;
-        define("main", &main_handle);
-        define("other", &other_handle);         /* none of the configuration (any more) */
-        f->app.history = history;
+        history = bench_history(f);
+        main_handle = bench_define(history, "main", 350);
+        other_handle = bench_define(history, "other", 350);     /* none of the configuration (any more) */
         assert_int_equal(live_new(f->event, &f->app, on_news, NULL, &live), 0);
         f->app.live = live;
         tick = INT64_C(1795255200) * TICKS_PER_S;

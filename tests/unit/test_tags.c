@@ -12,12 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "api_bench.h"
+#include "api_history.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/hash.h"
-
-enum { POWER, IMPORT, COLUMNS };
 
 #define TICKS     40         /* tenths of a second that a test goes on for */
 #define QUESTIONS 400
@@ -47,19 +45,6 @@ static int64_t now_tick(void) {
         return ms / TICK_MS;
 }
 
-/* A short hold time lets a meter fall silent within the test. */
-static unsigned define(const char *meter, uint32_t hold_ticks) {
-        struct schema schema = { .hold_ticks = hold_ticks, .n_columns = COLUMNS, .columns = {
-                [POWER] = { .key = "power_w", .kind = COLUMN_GAUGE, .decimals = 3 },
-                [IMPORT] = { .key = "energy_import_kwh", .kind = COLUMN_COUNTER, .decimals = 6 },
-        } };
-        unsigned handle;
-
-        strcpy(schema.meter, meter);
-        assert_int_equal(history_define(history, &schema, &handle), 0);
-        return handle;
-}
-
 static void append(unsigned handle, int64_t tick) {
         static int64_t total = 1000000;
         struct history_row row = { .mask = 1u << POWER | 1u << IMPORT };
@@ -73,9 +58,7 @@ static void append(unsigned handle, int64_t tick) {
 }
 
 static int setup(void **state) {
-        const struct history_options options = { .size_bytes = 16 << 20, .flush_ms = 60000 };
         const char *given = getenv("METERGATE_SEED");
-        char error[STORE_ERROR_MAX];
         struct fixture *f;
         int64_t now;
 
@@ -83,15 +66,12 @@ static int setup(void **state) {
         f = *state;
         seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL);
         print_message("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
-        assert_int_equal(history_new(&options, &history, error), 0);
-        while (history_step(history) > 0)
-                ;
-        main_handle = define("main", 350);
-        three_handle = define("three", 8);
+        history = bench_history(f);
+        main_handle = bench_define(history, "main", 350);
+        three_handle = bench_define(history, "three", 8);   /* so short that it falls silent within the test */
         now = now_tick();
         for (int i = 0; i < PAST_ROWS; i++)
                 append(i % 3 ? main_handle : three_handle, now - (PAST_ROWS - i) * 7);
-        f->app.history = history;
         memset(questions, 0, sizeof questions);
         return 0;
 }
