@@ -184,3 +184,27 @@ bool bench_value(const struct bench *b, unsigned quantity, int64_t *ret) {
                         }
         return false;
 }
+
+void bench_reach_online(struct bench *b) {
+        bench_init(b, bench_profile());
+        bench_run(b, 5000);
+        assert_int_equal(b->session.base.state, METER_ONLINE);
+}
+
+uint64_t bench_counter(const struct bench *b, enum tuya_counter counter) {
+        return b->session.base.counters[counter];
+}
+
+int64_t bench_value_of(const struct bench *b, unsigned quantity) {
+        int64_t v = INT64_MIN;
+
+        assert_true(bench_value(b, quantity, &v));
+        return v;
+}
+
+void bench_assert_never_zero_volts(const struct bench *b) {
+        for (unsigned n = 0; n < b->n_reports; n++)
+                for (unsigned i = 0; i < b->reports[n].count; i++)
+                        if (b->reports[n].readings[i].quantity == Q_VOLTAGE)
+                                assert_int_not_equal(b->reports[n].readings[i].value, 0);
+}

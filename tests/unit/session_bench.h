@@ -9,6 +9,9 @@
 #define BENCH_FRAMES_MAX 512
 #define BENCH_REPORTS_MAX 64
 
+/* What a session of this meter says first, as bench_sent tells it. */
+#define BENCH_START "00 01 02 03/02 08 03/03 03/04 08"
+
 struct bench_frame {
         uint64_t at_ms;
         uint8_t command;
@@ -59,6 +62,12 @@ const char *bench_sent(const struct bench *b);
 unsigned bench_count(const struct bench *b, uint8_t command);
 /* The last published value of a plain quantity; false when there was none. */
 bool bench_value(const struct bench *b, unsigned quantity, int64_t *ret);
+
+/* Shorthands that fail the test when it is not so. */
+void bench_reach_online(struct bench *b);                          /* from bench_init on */
+uint64_t bench_counter(const struct bench *b, enum tuya_counter counter);
+int64_t bench_value_of(const struct bench *b, unsigned quantity);
+void bench_assert_never_zero_volts(const struct bench *b);         /* in any report */
 
 /* dp 18 current, 19 power, 20 voltage, as the PJ-MGW1103 has them. */
 const struct profile *bench_profile(void);

@@ -15,12 +15,6 @@
 
 static struct bench b;
 
-static void reach_online(void) {
-        bench_init(&b, bench_profile());
-        bench_run(&b, 5000);
-        assert_int_equal(b.session.base.state, METER_ONLINE);
-}
-
 static size_t from_hex(const char *hex, uint8_t *buf) {
         size_t n = 0;
         unsigned byte;
@@ -58,7 +52,7 @@ static void set_clock(void) {
 
 static void test_time(void **state) {
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         exchange(3, 0x1c, "", "0000000000000000");
         exchange(3, 0x0c, "", "00000000000000");
         set_clock();
@@ -79,7 +73,7 @@ static void test_time(void **state) {
 
 static void test_simple_requests(void **state) {
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         exchange(3, 0x24, "", "ce");
         exchange(3, 0x2b, "", "04");
         exchange(3, 0x2c, "", "01");
@@ -94,7 +88,7 @@ static void test_simple_requests(void **state) {
 
 static void test_extended(void **state) {
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         exchange(3, 0x34, "", "-");
         exchange(3, 0x34, "03", "0300");
         exchange(3, 0x34, "04", "0400");
@@ -115,7 +109,7 @@ static void test_records(void **state) {
         unsigned reports;
 
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         set_clock();
         reports = b.n_reports;
         exchange(3, 0x34, "0b0102160212101b0613020004000000ff", "0b00");
@@ -130,7 +124,7 @@ static void test_records(void **state) {
 
 static void test_ignored_and_unknown(void **state) {
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         exchange(3, 0x39, "00", "-");
         exchange(3, 0x91, "", "-");
         exchange(3, 0x35, "01", "-");
@@ -155,7 +149,7 @@ static void test_pairing_key(void **state) {
         unsigned before, reports;
 
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         before = b.n_frames;
         reports = b.n_reports;
         bench_receive(&b, 3, 0x04, NULL, 0);
@@ -177,7 +171,7 @@ static void test_silence_on_request(void **state) {
         int64_t v;
 
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         exchange(3, 0x25, "", "");
         before = b.n_frames;
         bench_run(&b, 20000);
@@ -195,7 +189,7 @@ static void test_state_is_repeated(void **state) {
         unsigned before;
 
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         before = bench_count(&b, TUYA_NETWORK_STATE);
         b.n_frames = 0;
         b.n_reports = 0;
@@ -257,7 +251,7 @@ static void test_many_requests_at_once(void **state) {
         unsigned before;
 
         (void) state;
-        reach_online();
+        bench_reach_online(&b);
         before = b.n_frames;
         for (int i = 0; i < 30; i++)
                 bench_receive(&b, 3, 0x24, NULL, 0);
