@@ -8,6 +8,10 @@ void framer_init(struct framer *f, frame_check_fn check) {
         *f = (struct framer) { .check = check };
 }
 
+void framer_add_check(struct framer *f, frame_check_fn other) {
+        f->other = other != f->check ? other : NULL;
+}
+
 void framer_on_text(struct framer *f, framer_text_fn text, void *userdata) {
         f->text = text;
         f->text_userdata = userdata;
@@ -43,6 +47,14 @@ size_t framer_push(struct framer *f, const uint8_t *data, size_t len) {
         return len;
 }
 
+/* What starts at so many unread bytes. */
+static ssize_t look_at(const struct framer *f, size_t skip) {
+        const uint8_t *at = f->buf + f->start + skip;
+        ssize_t n = f->check(at, f->len - skip);
+
+        return n == -EPROTO && f->other ? f->other(at, f->len - skip) : n;
+}
+
 static void count_error(struct framer *f, ssize_t error) {
         if (error == -EBADMSG)
                 f->checksum_errors++;
@@ -60,7 +72,7 @@ static size_t take(struct framer *f, size_t len, const uint8_t **ret_frame) {
 
 size_t framer_next(struct framer *f, const uint8_t **ret_frame) {
         while (f->len > 0) {
-                ssize_t n = f->check(f->buf + f->start, f->len);
+                ssize_t n = look_at(f, 0);
 
                 if (n > 0)
                         return take(f, (size_t) n, ret_frame);
@@ -86,7 +98,7 @@ size_t framer_finish(struct framer *f, const uint8_t **ret_frame) {
         if (n > 0)
                 return n;
         for (size_t skip = 1; skip < f->len; skip++) {
-                ssize_t r = f->check(f->buf + f->start + skip, f->len - skip);
+                ssize_t r = look_at(f, skip);
 
                 if (r > 0) {
                         drop(f, skip);

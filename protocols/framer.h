@@ -19,6 +19,7 @@ typedef void (*framer_text_fn)(void *userdata, const uint8_t *bytes, size_t len)
 
 struct framer {
         frame_check_fn check;
+        frame_check_fn other;       /* tried where check says that no frame starts; NULL: there is none */
         framer_text_fn text;        /* NULL: nobody wants them */
         void *text_userdata;
         size_t start, len;          /* unread bytes are buf[start .. start + len) */
@@ -32,6 +33,9 @@ struct framer {
 };
 
 void framer_init(struct framer *f, frame_check_fn check);
+
+/* Takes frames of another form, too. One that other accepts is never the beginning of one that check accepts. */
+void framer_add_check(struct framer *f, frame_check_fn other);
 
 /* text is called from within the functions below; it must not call them. */
 void framer_on_text(struct framer *f, framer_text_fn text, void *userdata);

@@ -22,6 +22,12 @@ struct reader {
         struct stream streams[DIRECTIONS];
 };
 
+/* Where both sides use one form of frames, none of them tells which side it is from. */
+static bool is_request(const struct protocol *protocol, const uint8_t *data, size_t len) {
+        return protocol->request_check != protocol->frame_check &&
+               protocol->request_check(data, len) == (ssize_t) len;
+}
+
 static int give_frame(struct reader *r, const struct stream *s, const uint8_t *data, size_t len) {
         return r->handler->frame(r->handler->userdata, &(struct captured_frame) {
                 .data = data,
@@ -30,6 +36,7 @@ static int give_frame(struct reader *r, const struct stream *s, const uint8_t *d
                 .resolution_ms = s->clock.resolution_ms,
                 .direction = s->direction,
                 .has_time = s->clock.has_time,
+                .is_request = is_request(r->protocol, data, len),
         });
 }
 
@@ -48,6 +55,8 @@ static int give_frames(struct reader *reader, struct stream *s) {
 
 static void start_stream(struct reader *r, struct stream *s, enum capture_direction direction) {
         framer_init(&s->framer, r->protocol->frame_check);
+        if (direction == CAPTURE_TX)
+                framer_add_check(&s->framer, r->protocol->request_check);
         s->direction = direction;
         s->clock.has_time = false;
 }

@@ -1,4 +1,5 @@
-/* The frames of a recording: what a gateway on that wire would have taken for frames, in order. */
+/* The frames of a recording: what a gateway on that wire would have taken for frames, in order. On the line to the
+ * meter the meter's own are found as well: the adapters of a recording are easily mixed up. */
 #pragma once
 
 #include "capture/capture_file.h"
@@ -11,6 +12,7 @@ struct captured_frame {
         unsigned resolution_ms;   /* of that time: 1 or 1000 */
         enum capture_direction direction;
         bool has_time;
+        bool is_request;          /* it asks the meter for something, in a form that the meter itself never uses */
 };
 
 struct captured_frames_handler {

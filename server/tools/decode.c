@@ -53,7 +53,10 @@ static int put_frame(void *userdata, const struct captured_frame *frame) {
         }
         if (frame->direction != CAPTURE_UNKNOWN)
                 json_put_string(&d->json, "direction", direction_names[frame->direction]);
-        d->part->frame(d->state, frame->data, frame->len, &d->json);
+        if (frame->is_request)
+                d->part->request(frame->data, frame->len, &d->json);
+        else
+                d->part->frame(d->state, frame->data, frame->len, &d->json);
         json_object_end(&d->json);
         return ndjson_write(&d->line);
 }

@@ -20,4 +20,6 @@ struct decode_part {
         void (*new_stream)(void *state);  /* what comes now may be another device's; NULL: all the same to it */
         /* Writes the members of the line's object that describe this frame. */
         void (*frame)(void *state, const uint8_t *frame, size_t len, struct json_writer *w);
+        /* The same for a request of a form of its own; NULL: the protocol has none. */
+        void (*request)(const uint8_t *frame, size_t len, struct json_writer *w);
 };

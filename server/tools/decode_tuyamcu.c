@@ -82,8 +82,7 @@ static void map_readings(struct state *d, struct span units, struct report *repo
                 tuya_datapoint_map(d->profile, &d->directions, &unit, report);
 }
 
-static void put_datapoints(struct state *d, struct span units, struct json_writer *w) {
-        struct report report = { .count = 0 };
+static void put_units(struct state *d, struct span units, struct json_writer *w) {
         struct tuya_truncation truncation;
         struct tuya_datapoint unit;
         size_t offset = 0;
@@ -95,6 +94,12 @@ static void put_datapoints(struct state *d, struct span units, struct json_write
         if (r < 0)
                 put_truncation(w, &truncation);
         json_array_end(w);
+}
+
+static void put_datapoints(struct state *d, struct span units, struct json_writer *w) {
+        struct report report = { .count = 0 };
+
+        put_units(d, units, w);
         if (!d->profile)
                 return;
         map_readings(d, units, &report);
@@ -163,7 +168,9 @@ static bool put_content(struct state *d, const struct tuya_frame *f, struct json
                         return false;
                 put_datapoints(d, f->data, w);
                 return true;
-        case TUYA_SET:
+        case TUYA_SET:  /* what somebody wants it to be: nothing was measured */
+                put_units(d, f->data, w);
+                return true;
         case TUYA_REPORT:
         case TUYA_REPORT_SYNC:
                 put_datapoints(d, f->data, w);

@@ -121,9 +121,15 @@ static void put_frame(void *state, const uint8_t *frame, size_t len, struct json
                 put_message(w, &f, s->show_secrets);
 }
 
+static void put_request(const uint8_t *frame, size_t len, struct json_writer *w) {
+        (void) len;
+        json_put_string_n(w, "request", (const char *) frame + 1, 1);
+}
+
 const struct decode_part decode_vue = {
         .protocol = "vue",
         .state_size = sizeof(struct state),
         .start = start,
         .frame = put_frame,
+        .request = put_request,
 };

@@ -89,7 +89,7 @@ static int take_frame(void *userdata, const struct captured_frame *frame) {
         struct session_output out;
 
         pass_time(l, frame);
-        l->protocol->frame(l->session, l->now_ms, frame->data, frame->len);
+        (frame->is_request ? l->protocol->request : l->protocol->frame)(l->session, l->now_ms, frame->data, frame->len);
         l->protocol->poll(l->session, l->now_ms, false, &out);
         observations_note(l->observations, l->now_ms, &l->session->datapoints);
         return 0;

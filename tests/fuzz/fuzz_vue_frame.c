@@ -111,27 +111,37 @@ static void feed_pieces(struct passage *p, const uint8_t *data, size_t size) {
         }
 }
 
-/* What a host sends, or what arrives where it should. */
-static void find_requests(const uint8_t *data, size_t size) {
+static bool is_request(const uint8_t *frame, size_t len) {
+        return len == VUE_REQUEST_SIZE && frame[0] == '$' && frame[1] >= 'a' && frame[1] <= 'z' && frame[2] == '\r';
+}
+
+/* What a host sends, or what arrives where it should; with_answers: or the module's answers. */
+static void find_requests(const uint8_t *data, size_t size, bool with_answers) {
         static struct framer f;
+        size_t in_frames = 0;
         const uint8_t *frame;
         size_t n;
 
-        framer_init(&f, vue_request_check);
+        framer_init(&f, with_answers ? vue_frame_check : vue_request_check);
+        if (with_answers)
+                framer_add_check(&f, vue_request_check);
         while (size > 0) {
                 n = framer_push(&f, data, size);
                 data += n;
                 size -= n;
-                while ((n = framer_next(&f, &frame)) > 0)
-                        assert(n == VUE_REQUEST_SIZE && frame[0] == '$' && frame[2] == '\r');
+                while ((n = framer_next(&f, &frame)) > 0) {
+                        assert(is_request(frame, n) || (with_answers && vue_frame_check(frame, n) == (ssize_t) n));
+                        in_frames += n;
+                }
         }
-        assert(f.frames * VUE_REQUEST_SIZE + f.noise_bytes + framer_pending(&f) == f.total_bytes);
+        assert(in_frames + f.noise_bytes + framer_pending(&f) == f.total_bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static struct passage whole, bytes, pieces;
 
-        find_requests(data, size);
+        find_requests(data, size, false);
+        find_requests(data, size, true);
         begin(&whole, size);
         feed(&whole, data, size);
         finish(&whole, data);

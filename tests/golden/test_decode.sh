@@ -100,6 +100,10 @@ printf '2026-11-21T10:00:00.123Z rx 55AA0307\n2026-11-21T10:00:00.130Z tx 55AA00
         decode --stats -
 expect "timed lines of two directions" 0 '[.[] | [.command, .direction, .at]] == [[8,"tx","2026-11-21T10:00:00.130Z"],
         [7,"rx","2026-11-21T10:00:00.150Z"],[null,null,null]] and .[2].stats.noise_bytes == 0'
+printf '2026-11-21T10:00:00Z tx 55 AA 00 06 00 08 13 02 00 04 00 00 27 0F 5C\n2026-11-21T10:00:01Z rx %s\n' "$current" |
+        decode --profile pj-mgw1103 -
+expect "what somebody wants a datapoint to be is no reading" 0 '.[0].datapoints == [{"dp":19,"type":"value","raw":9999}] and
+        (.[0] | has("readings") | not) and .[1].readings == {"current_a":0.077}'
 printf '1795255200000 rx 55AA03070100\n1795255200500 rx %s\n' "$current" | decode --stats -
 expect "silence gives up a part-frame" 0 '.[0].datapoints[0].raw == 77 and .[0].at == "2026-11-21T10:00:00.500Z" and
         .[1].stats.noise_bytes == 6'
@@ -142,8 +146,13 @@ expect "a false header at the end of a file" 0 '.[0].sequence == 145 and
         .[1].stats == {"frames":1,"noise_bytes":4,"pending_bytes":3,"total_bytes":56}'
 printf '2026-11-21T10:00:00.000Z tx 24 72 0D\n2026-11-21T10:00:00.085Z rx 24 01 6A 01\n2026-11-21T10:00:00.090Z rx 01 0D\n2026-11-21T10:00:01.000Z rx 24 01 72 FF\n2026-11-21T10:00:01.250Z rx 24 01 6A 01 00 0D\n' |
         decode --protocol vue --stats -
-expect "timed lines, requests and silence" 0 '[.[:2][] | [.join, .direction, .at]] ==
-        [[1,"rx","2026-11-21T10:00:00.090Z"], [0,"rx","2026-11-21T10:00:01.250Z"]] and .[2].stats.noise_bytes == 7'
+expect "timed lines, requests and silence" 0 '[.[:3][] | [.join // .request, .direction, .at]] ==
+        [["r","tx","2026-11-21T10:00:00.000Z"], [1,"rx","2026-11-21T10:00:00.090Z"], [0,"rx","2026-11-21T10:00:01.250Z"]]
+        and .[3].stats == {"frames":3,"noise_bytes":4,"pending_bytes":0,"total_bytes":19}'
+printf '2026-11-21T10:00:00.000Z rx 24 72 0D\n2026-11-21T10:00:00.085Z tx 24 01 6A 01 01 0D\n2026-11-21T10:00:00.090Z tx 24\n2026-11-21T10:00:00.091Z tx 6A 0D 24 6A 24 72\n' |
+        decode --protocol vue --stats -
+expect "two lines that were mixed up" 0 '[.[:2][] | [.join // .request, .direction]] == [[1,"tx"],["j","tx"]] and
+        .[2].stats == {"frames":2,"noise_bytes":5,"pending_bytes":2,"total_bytes":16}'
 printf '"2023-12-08 17:59:44",24016A"2023-12-08 17:59:44",01000D"2023-12-08 18:00:14",2401650102' |
         TZ=UTC decode --protocol vue --stats -
 expect "entries of a terminal program, a frame in two" 0 '.[0].join == 0 and .[0].at == "2023-12-08T17:59:44.000Z" and
