@@ -56,6 +56,13 @@ void bench_start(struct bench *b, const struct http_options *options) {
         assert_int_equal(sscanf(http_server_url(b->server), "http://127.0.0.1:%u", &b->port), 1);
 }
 
+void bench_start_limited(struct bench *b, const struct http_options *options, const struct http_limits *limits) {
+        struct http_options limited = *options;
+
+        limited.limits = limits;
+        bench_start(b, &limited);
+}
+
 void bench_stop(struct bench *b) {
         b->server = http_server_free(b->server);
         b->event = sd_event_unref(b->event);
@@ -67,6 +74,11 @@ void bench_turn(struct bench *b) {
         if (r == 0)
                 fail_msg("nothing happened for too long");
         assert_true(r > 0);
+}
+
+void bench_await_gone(struct bench *b) {
+        while (http_server_connections(b->server) > 0)
+                bench_turn(b);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -180,6 +192,40 @@ bool client_response(struct client *c, bool no_body) {
         c->len -= head_len + body_len;
         memmove(c->data, c->data + head_len + body_len, c->len + 1);
         return true;
+}
+
+bool client_has(const struct client *c, const char *text) {
+        return memmem(c->data, c->len, text, strlen(text));
+}
+
+void client_await(struct client *c, const char *text) {
+        while (!client_has(c, text)) {
+                assert_false(c->closed);
+                bench_turn(c->bench);
+        }
+}
+
+size_t client_chunks(struct client *c, char *out) {
+        size_t total = 0, taken, n;
+
+        do {
+                char *end;
+
+                client_await(c, "\r\n");
+                n = strtoul(c->data, &end, 16);
+                assert_true(end > c->data && end[0] == '\r');
+                end += 2;
+                taken = (size_t) (end - c->data) + n + 2;
+                while (c->len < taken) {
+                        assert_false(c->closed);
+                        bench_turn(c->bench);
+                }
+                memcpy(out + total, end, n);
+                total += n;
+                c->len -= taken;
+                memmove(c->data, c->data + taken, c->len + 1);
+        } while (n > 0);
+        return total;
 }
 
 void client_await_end(struct client *c) {

@@ -13,11 +13,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "http_client.h"
+#include "http_case.h"
 
-#define HOST "Host: localhost\r\n"
 #define TEXT "Content-Type: text/plain\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
 #define POST(length) "POST /api/echo HTTP/1.1\r\n" HOST TEXT "Content-Length: " #length "\r\n\r\n"
 
 static unsigned calls;   /* of handlers that take a body */
@@ -48,38 +46,19 @@ static const struct route routes[] = {
         { .method = "POST", .pattern = "/api/control", .handler = echo, .control = true, .body = &text },
 };
 
-static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
-static struct bench bench;
+static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes) };
 
 static int start(void **state) {
         (void) state;
         calls = 0;
-        bench_start(&bench, &plain_options);
+        bench_start(&bench, &options);
         return 0;
-}
-
-static int stop(void **state) {
-        (void) state;
-        bench_stop(&bench);
-        return 0;
-}
-
-static void expect_status(const char *request, int status) {
-        int got = ask(&bench, request, NULL);
-
-        if (got != status)
-                fail_msg("%s gave %d", request, got);
 }
 
 static void expect_body(struct client *c, int status, const char *body) {
         assert_true(client_response(c, false));
         assert_int_equal(c->status, status);
         assert_string_equal(c->body, body);
-}
-
-static void wait_gone(void) {
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
 }
 
 /* The one client's connection is there, and what it has sent so far has been read. */
@@ -291,7 +270,7 @@ static void test_early_end(void **state) {
                 if (how == 3)
                         shutdown(c->fd, SHUT_RDWR);
                 client_close(c);
-                wait_gone();
+                bench_await_gone(&bench);
         }
         assert_int_equal(calls, 0);
         expect_status(POST(2) "ok", 200);
@@ -299,13 +278,11 @@ static void test_early_end(void **state) {
 
 static void test_slow_body(void **state) {
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         struct client *c;
 
         (void) state;
         limits.body_ms = 60;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &options, &limits);
         c = client_tcp(&bench);
         client_send(c, POST(4096));
         for (unsigned i = 0; !c->closed; i++) {
@@ -350,14 +327,14 @@ static void test_memory_of_many(void **state) {
         assert_true(after < before + MANY * HTTP_BODY_MAX / 2);
         for (unsigned i = 0; i < MANY; i++)
                 client_close(clients[i]);
-        wait_gone();
+        bench_await_gone(&bench);
 }
 
 static void test_stop_inside_a_body(void **state) {
         struct client *c;
 
         (void) state;
-        bench_start(&bench, &plain_options);
+        bench_start(&bench, &options);
         c = client_tcp(&bench);
         client_send(c, POST(1000) "half a body");
         wait_taken();
@@ -369,17 +346,17 @@ static void test_stop_inside_a_body(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_whole, start, stop),
-                cmocka_unit_test_setup_teardown(test_in_pieces, start, stop),
-                cmocka_unit_test_setup_teardown(test_pipelined, start, stop),
-                cmocka_unit_test_setup_teardown(test_body_of_a_get, start, stop),
-                cmocka_unit_test_setup_teardown(test_refused_by_its_headers, start, stop),
-                cmocka_unit_test_setup_teardown(test_no_length, start, stop),
-                cmocka_unit_test_setup_teardown(test_expect, start, stop),
-                cmocka_unit_test_setup_teardown(test_smuggling, start, stop),
-                cmocka_unit_test_setup_teardown(test_early_end, start, stop),
+                cmocka_unit_test_setup_teardown(test_whole, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_in_pieces, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_pipelined, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_body_of_a_get, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_refused_by_its_headers, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_no_length, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_expect, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_smuggling, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_early_end, start, stop_bench),
                 cmocka_unit_test(test_slow_body),
-                cmocka_unit_test_setup_teardown(test_memory_of_many, start, stop),
+                cmocka_unit_test_setup_teardown(test_memory_of_many, start, stop_bench),
                 cmocka_unit_test(test_stop_inside_a_body),
         };
 

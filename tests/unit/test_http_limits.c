@@ -12,56 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "http_client.h"
+#include "http_case.h"
 
-#define HOST "Host: localhost\r\n"
 #define POST_PART "POST /api/act HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 9\r\n\r\nabc"
-#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
-
-static int page(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        reply->content_type = "text/html; charset=utf-8";
-        reply->fixed = "<p>hello";
-        reply->fixed_len = 8;
-        return 0;
-}
-
-static int large(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        for (int i = 0; i < 5000; i++)
-                buffer_puts(&reply->body, "twenty characters...");
-        return 0;
-}
-
-static const struct route_body text = { .content_type = "text/plain" };
-
-static const struct route routes[] = {
-        { .method = "GET", .pattern = "/", .handler = page, .public = true },
-        { .method = "GET", .pattern = "/api/large", .handler = large },
-        { .method = "POST", .pattern = "/api/act", .handler = page, .body = &text },
-};
-
-static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
-static struct bench bench;
-
-static int start(void **state) {
-        (void) state;
-        bench_start(&bench, &plain_options);
-        return 0;
-}
-
-static int stop(void **state) {
-        (void) state;
-        bench_stop(&bench);
-        return 0;
-}
 
 /* A client that keeps sending, slowly, is cut at the deadline; so is one that stops in its second request. */
 static void test_deadlines(void **state) {
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         static const char *const partial[] = {
                 "", "GE", "GET / HTTP/1.1\r\nHost: local",
                 POST_PART,
@@ -69,8 +26,7 @@ static void test_deadlines(void **state) {
 
         (void) state;
         limits.header_ms = limits.body_ms = limits.idle_ms = 40;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &plain_options, &limits);
         for (size_t i = 0; i < ELEMENTS(partial); i++) {
                 struct client *fresh = client_tcp(&bench), *second = client_tcp(&bench);
 
@@ -83,21 +39,18 @@ static void test_deadlines(void **state) {
                 client_close(fresh);
                 client_close(second);
         }
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
+        bench_await_gone(&bench);
         bench_stop(&bench);
 }
 
 static void test_dripping_client_is_cut(void **state) {
         static const char drip[] = "GET / HTTP/1.1\r\nX-Drip: 0123456789";
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         struct client *c;
 
         (void) state;
         limits.header_ms = 60;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &plain_options, &limits);
         c = client_tcp(&bench);
         for (size_t i = 0; !c->closed; i++) {
                 if (i < sizeof drip - 1)
@@ -114,13 +67,11 @@ static void test_dripping_client_is_cut(void **state) {
 
 static void test_connection_limit(void **state) {
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         struct client *idle[4], *waiting;
 
         (void) state;
         limits.connections = 4;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &plain_options, &limits);
         for (int i = 0; i < 4; i++)
                 idle[i] = client_tcp(&bench);
         while (http_server_connections(bench.server) < 4)
@@ -141,14 +92,12 @@ static void test_connection_limit(void **state) {
 
 static void test_limit_per_address(void **state) {
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         struct client *first, *second, *third;
 
         (void) state;
         limits.per_address = 2;
         limits.spare_loopback = false;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &plain_options, &limits);
         assert_int_equal(ask(&bench, GET("/"), &first), 200);
         assert_int_equal(ask(&bench, GET("/"), &second), 200);
         third = client_tcp(&bench);
@@ -195,8 +144,7 @@ static void test_out_of_descriptors(void **state) {
         while (sd_event_run(bench.event, 20000) > 0)
                 turns++;
         client_close(first);
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
+        bench_await_gone(&bench);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         log_set_level(LOG_LEVEL_INFO);
         assert_true(turns < 10);
@@ -244,23 +192,21 @@ static int ask_from(const char *address, const char *request, struct client **re
         return status;
 }
 
-#define GET_WITH(token) "GET /api/large HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\n\r\n"
-#define PAGE_WITH(token) "GET / HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\n\r\n"
-#define POST_WITH(token)                                                                                             \
-        "POST /api/act HTTP/1.1\r\n" HOST "Authorization: Bearer " token "\r\nContent-Length: 2\r\n\r\n{}"
+#define BEARER(token) "Authorization: Bearer " token "\r\n"
+#define LARGE_WITH(token) GET_WITH("/api/large", BEARER(token))
+#define PAGE_WITH(token) GET_WITH("/", BEARER(token))
+#define POST_WITH(token) "POST /api/act HTTP/1.1\r\n" HOST BEARER(token) "Content-Length: 2\r\n\r\n{}"
 
 static void start_with_tokens(char *path, bool spare_loopback) {
         struct http_policy policy = { .token_required = true, .tokens_path = path };
         struct http_limits limits = HTTP_LIMITS_DEFAULT;
-        struct http_options options = plain_options;
         int fd = mkstemp(path);
 
         assert_true(fd >= 0);
         assert_int_equal(write(fd, "read secret\n", 12), 12);
         close(fd);
         limits.spare_loopback = spare_loopback;
-        options.limits = &limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &plain_options, &limits);
         assert_int_equal(http_server_set_policy(bench.server, &policy, bench.error), 0);
 }
 
@@ -268,7 +214,7 @@ static void start_with_tokens(char *path, bool spare_loopback) {
 static unsigned guess(void) {
         unsigned n = 0;
 
-        while (ask_from("127.0.0.2", GET_WITH("wrong"), NULL) == 401)
+        while (ask_from("127.0.0.2", LARGE_WITH("wrong"), NULL) == 401)
                 assert_true(++n < 1000);
         return n;
 }
@@ -283,7 +229,7 @@ static void test_guesses_are_slowed(void **state) {
         start_with_tokens(path, false);
         for (int i = 0; i < 2 * THROTTLE_TRIES; i++) {
                 assert_int_equal(ask_from("127.0.0.2", PAGE_WITH("wrong"), NULL), 200);
-                assert_int_equal(ask_from("127.0.0.2", GET_WITH("secret"), NULL), 200);
+                assert_int_equal(ask_from("127.0.0.2", LARGE_WITH("secret"), NULL), 200);
                 assert_int_equal(ask_from("127.0.0.2", GET("/api/large"), NULL), 401);
         }
         assert_int_equal(http_server_facts(bench.server).auth_failures, 0);
@@ -292,7 +238,7 @@ static void test_guesses_are_slowed(void **state) {
         assert_int_equal(http_server_facts(bench.server).auth_failures, 1);
         failures += guess();
         assert_true(failures >= THROTTLE_TRIES);
-        while (ask_from("127.0.0.2", GET_WITH("secret"), &c) == 200) {
+        while (ask_from("127.0.0.2", LARGE_WITH("secret"), &c) == 200) {
                 client_close(c);
                 failures += guess();
         }
@@ -302,7 +248,7 @@ static void test_guesses_are_slowed(void **state) {
         assert_int_equal(http_server_facts(bench.server).auth_failures, failures);
         assert_true(http_server_facts(bench.server).auth_refusals >= 2);
         assert_int_equal(ask_from("127.0.0.2", GET("/api/large"), NULL), 401);
-        assert_int_equal(ask_from("127.0.0.3", GET_WITH("secret"), NULL), 200);
+        assert_int_equal(ask_from("127.0.0.3", LARGE_WITH("secret"), NULL), 200);
         bench_stop(&bench);
         log_set_level(LOG_LEVEL_INFO);
         unlink(path);
@@ -315,8 +261,8 @@ static void test_this_machine_is_only_counted(void **state) {
         log_set_level((enum log_level) 0);
         start_with_tokens(path, true);
         for (int i = 0; i < 3 * THROTTLE_TRIES; i++)
-                assert_int_equal(ask_from("127.0.0.2", GET_WITH("wrong"), NULL), 401);
-        assert_int_equal(ask_from("127.0.0.2", GET_WITH("secret"), NULL), 200);
+                assert_int_equal(ask_from("127.0.0.2", LARGE_WITH("wrong"), NULL), 401);
+        assert_int_equal(ask_from("127.0.0.2", LARGE_WITH("secret"), NULL), 200);
         assert_int_equal(http_server_facts(bench.server).auth_failures, 3 * THROTTLE_TRIES);
         assert_int_equal(http_server_facts(bench.server).auth_refusals, 0);
         bench_stop(&bench);
@@ -340,11 +286,11 @@ int main(void) {
                 cmocka_unit_test(test_dripping_client_is_cut),
                 cmocka_unit_test(test_connection_limit),
                 cmocka_unit_test(test_limit_per_address),
-                cmocka_unit_test_setup_teardown(test_out_of_descriptors, start, stop),
+                cmocka_unit_test_setup_teardown(test_out_of_descriptors, start_plain, stop_bench),
                 cmocka_unit_test(test_stop_with_open_connections),
                 cmocka_unit_test(test_guesses_are_slowed),
                 cmocka_unit_test(test_this_machine_is_only_counted),
-                cmocka_unit_test_setup_teardown(test_idle_server_sleeps, start, stop),
+                cmocka_unit_test_setup_teardown(test_idle_server_sleeps, start_plain, stop_bench),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -14,37 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "http_client.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-static int page(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        reply->content_type = "text/html; charset=utf-8";
-        reply->fixed = "<p>hello";
-        reply->fixed_len = 8;
-        return 0;
-}
-
-static const struct route routes[] = {
-        { .method = "GET", .pattern = "/", .handler = page, .public = true },
-};
-
-static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
-static struct bench bench;
-
-static int start(void **state) {
-        (void) state;
-        bench_start(&bench, &plain_options);
-        return 0;
-}
-
-static int stop(void **state) {
-        (void) state;
-        bench_stop(&bench);
-        return 0;
-}
+#include "http_case.h"
 
 static void test_unix_socket(void **state) {
         char folder[] = "/tmp/test-http-XXXXXX", path[64];
@@ -218,12 +188,12 @@ static void test_adopt(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_unix_socket, start, stop),
-                cmocka_unit_test_setup_teardown(test_long_unix_client_name, start, stop),
-                cmocka_unit_test_setup_teardown(test_listen_again, start, stop),
-                cmocka_unit_test_setup_teardown(test_address_in_use, start, stop),
-                cmocka_unit_test_setup_teardown(test_ipv6, start, stop),
-                cmocka_unit_test_setup_teardown(test_adopt, start, stop),
+                cmocka_unit_test_setup_teardown(test_unix_socket, start_plain, stop_bench),
+                cmocka_unit_test_setup_teardown(test_long_unix_client_name, start_plain, stop_bench),
+                cmocka_unit_test_setup_teardown(test_listen_again, start_plain, stop_bench),
+                cmocka_unit_test_setup_teardown(test_address_in_use, start_plain, stop_bench),
+                cmocka_unit_test_setup_teardown(test_ipv6, start_plain, stop_bench),
+                cmocka_unit_test_setup_teardown(test_adopt, start_plain, stop_bench),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -13,31 +13,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "http_client.h"
-
-#define HOST "Host: localhost\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+#include "http_case.h"
 
 static int hello(void *app, const struct request *request, struct reply *reply) {
         (void) app;
         buffer_printf(&reply->body, "{\"host\":\"%s\",\"x\":\"%s\"}", request->host, request_text(request, "x"));
-        return 0;
-}
-
-static int page(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        reply->content_type = "text/html; charset=utf-8";
-        reply->fixed = "<p>hello";
-        reply->fixed_len = 8;
-        return 0;
-}
-
-static int large(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        for (int i = 0; i < 5000; i++)
-                buffer_puts(&reply->body, "twenty characters...");
         return 0;
 }
 
@@ -55,36 +35,19 @@ static const struct parameter x_parameter[] = {
 static const struct route_body text = { .content_type = "text/plain" };
 
 static const struct route routes[] = {
-        { .method = "GET", .pattern = "/", .handler = page, .public = true },
+        { .method = "GET", .pattern = "/", .handler = serve_page, .public = true },
         { .method = "GET", .pattern = "/api/hello", .handler = hello, .parameters = x_parameter },
-        { .method = "GET", .pattern = "/api/large", .handler = large },
+        { .method = "GET", .pattern = "/api/large", .handler = serve_large },
         { .method = "GET", .pattern = "/api/broken", .handler = broken },
         { .method = "POST", .pattern = "/api/act", .handler = hello, .parameters = x_parameter, .body = &text },
 };
 
-static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
-static struct bench bench;
+static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes) };
 
 static int start(void **state) {
         (void) state;
-        bench_start(&bench, &plain_options);
+        bench_start(&bench, &options);
         return 0;
-}
-
-static int stop(void **state) {
-        (void) state;
-        bench_stop(&bench);
-        return 0;
-}
-
-static void expect_status(const char *request, int status) {
-        struct client *c;
-        int got = ask(&bench, request, &c);
-
-        if (got != status)
-                print_error("%.60s: %s%s\n", request, c->head, c->body);
-        client_close(c);
-        assert_int_equal(got, status);
 }
 
 static uint64_t counted(const char *route, unsigned code) {
@@ -141,8 +104,7 @@ static void test_keep_alive_and_pipelining(void **state) {
         assert_int_equal(counted("/api/hello", 200), 13);
         assert_int_equal(counted("other", 404), 10);
         client_close(c);
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
+        bench_await_gone(&bench);
 }
 
 static void test_head_and_options(void **state) {
@@ -305,15 +267,15 @@ static void test_origins(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_answer, start, stop),
-                cmocka_unit_test_setup_teardown(test_keep_alive_and_pipelining, start, stop),
-                cmocka_unit_test_setup_teardown(test_head_and_options, start, stop),
-                cmocka_unit_test_setup_teardown(test_errors, start, stop),
-                cmocka_unit_test_setup_teardown(test_long_target, start, stop),
-                cmocka_unit_test_setup_teardown(test_hosts, start, stop),
-                cmocka_unit_test_setup_teardown(test_host_problem_names_the_setting, start, stop),
-                cmocka_unit_test_setup_teardown(test_tokens, start, stop),
-                cmocka_unit_test_setup_teardown(test_origins, start, stop),
+                cmocka_unit_test_setup_teardown(test_answer, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_keep_alive_and_pipelining, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_head_and_options, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_errors, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_long_target, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_hosts, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_host_problem_names_the_setting, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_tokens, start, stop_bench),
+                cmocka_unit_test_setup_teardown(test_origins, start, stop_bench),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -12,9 +12,8 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "http_client.h"
+#include "http_case.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define STREAMS 4
 #define ENDLESS 1000000000
 
@@ -92,8 +91,6 @@ static const struct route routes[] = {
         { .method = "GET", .pattern = "/plain", .handler = plain, .public = true },
 };
 
-static struct bench bench;
-
 static int start(void **state) {
         static struct http_limits limits = HTTP_LIMITS_DEFAULT;
         static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes),
@@ -130,17 +127,6 @@ static struct client *listen_to(const char *request) {
         return c;
 }
 
-static bool has(const struct client *c, const char *text) {
-        return memmem(c->data, c->len, text, strlen(text));
-}
-
-static void await(struct client *c, const char *text) {
-        while (!has(c, text)) {
-                assert_false(c->closed);
-                bench_turn(&bench);
-        }
-}
-
 static void test_everybody_hears_the_news(void **state) {
         struct client *c[STREAMS];
         char text[32];
@@ -154,10 +140,10 @@ static void test_everybody_hears_the_news(void **state) {
                 tell_up_to(n);
                 snprintf(text, sizeof text, "data: %d\n\n", n);
                 for (unsigned i = 0; i < STREAMS; i++)
-                        await(c[i], text);
+                        client_await(c[i], text);
         }
         for (unsigned i = 0; i < STREAMS; i++) {
-                assert_true(has(c[i], "data: 77\n\n"));
+                assert_true(client_has(c[i], "data: 77\n\n"));
                 client_close(c[i]);
         }
 }
@@ -169,7 +155,7 @@ static void test_idle_streams_sleep(void **state) {
 
         (void) state;
         tell_up_to(1);
-        await(c, "data: 1\n\n");
+        client_await(c, "data: 1\n\n");
         assert_int_equal(ask(&bench, GET("/plain"), NULL), 200);
         calls = n_calls;
         for (int i = 0; i < 20; i++)
@@ -179,7 +165,7 @@ static void test_idle_streams_sleep(void **state) {
                 assert_true(sd_event_run(bench.event, 10000) >= 0);
         assert_false(c->closed);
         tell_up_to(2);
-        await(c, "data: 2\n\n");
+        client_await(c, "data: 2\n\n");
         client_close(c);
 }
 
@@ -189,9 +175,9 @@ static void test_resumed(void **state) {
         (void) state;
         newest = 5;
         c = listen_to("GET /endless HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 3\r\n\r\n");
-        await(c, "data: 5\n\n");
-        assert_true(has(c, "data: 4\n\n"));
-        assert_false(has(c, "data: 3\n\n"));
+        client_await(c, "data: 5\n\n");
+        assert_true(client_has(c, "data: 4\n\n"));
+        assert_false(client_has(c, "data: 3\n\n"));
         client_close(c);
 }
 
@@ -200,16 +186,16 @@ static void test_ends(void **state) {
 
         (void) state;
         tell_up_to(9);
-        await(c, "data: 3\n\n");
-        await(c, "\r\n0\r\n\r\n");
+        client_await(c, "data: 3\n\n");
+        client_await(c, "\r\n0\r\n\r\n");
         client_close(c);
         c = listen_to(GET("/breaking"));
         client_await_end(c);
-        assert_false(has(c, "\r\n0\r\n\r\n"));
+        assert_false(client_has(c, "\r\n0\r\n\r\n"));
         client_close(c);
         c = listen_to("GET /finite HTTP/1.0\r\nHost: localhost\r\n\r\n");
         client_await_end(c);
-        assert_true(has(c, "data: 3\n\n"));
+        assert_true(client_has(c, "data: 3\n\n"));
         client_close(c);
         while (n_states > 0)
                 bench_turn(&bench);
@@ -249,7 +235,7 @@ static void test_client_that_does_not_read(void **state) {
                 good->data[0] = 0;
                 tell_up_to(n);
                 snprintf(text, sizeof text, "data: %d\n\n", n);
-                await(good, text);
+                client_await(good, text);
         }
         sd_event_source_set_enabled(slow->source, SD_EVENT_ON);
         while (!slow->closed) {
@@ -270,12 +256,12 @@ static void test_new_policy_ends_them(void **state) {
         newest = 1000;
         busy = listen_to(GET("/hesitant"));
         assert_int_equal(http_server_set_policy(bench.server, &policy, error), 0);
-        await(idle, "0\r\n\r\n");
-        await(busy, "0\r\n\r\n");
+        client_await(idle, "0\r\n\r\n");
+        client_await(busy, "0\r\n\r\n");
         while (n_states > 0)
                 bench_turn(&bench);
         client_send(idle, GET("/plain"));
-        await(idle, "hello");
+        client_await(idle, "hello");
         client_close(idle);
         client_close(busy);
 }

@@ -11,9 +11,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "http_client.h"
+#include "http_case.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define ENDLESS 1000000000
 
 /* A source of the lines 0, 1, 2...; how many of them exist is the test's own count. */
@@ -94,13 +93,12 @@ static int failed(void *app, const struct request *request, struct reply *reply)
         return -EIO;
 }
 
-static const struct route routes[] = {
-        { .method = "GET", .pattern = "/thousand", .handler = thousand, .public = true }, { .method = "GET", .pattern = "/nothing", .handler = nothing, .public = true },
-        { .method = "GET", .pattern = "/breaking", .handler = breaking, .public = true }, { .method = "GET", .pattern = "/endless", .handler = endless, .public = true },
-        { .method = "GET", .pattern = "/refused", .handler = refused, .public = true },   { .method = "GET", .pattern = "/failed", .handler = failed, .public = true },
-};
+#define ROUTE(address, function) { .method = "GET", .pattern = address, .handler = function, .public = true }
 
-static struct bench bench;
+static const struct route routes[] = {
+        ROUTE("/thousand", thousand), ROUTE("/nothing", nothing), ROUTE("/breaking", breaking),
+        ROUTE("/endless", endless),   ROUTE("/refused", refused), ROUTE("/failed", failed),
+};
 
 static int start(void **state) {
         static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes) };
@@ -118,31 +116,6 @@ static int stop(void **state) {
         return 0;
 }
 
-/* Takes the chunked framing off what stands in c->data; the response is complete. */
-static size_t join_chunks(const struct client *c, char *out) {
-        const char *p = c->data;
-        size_t total = 0;
-
-        for (;;) {
-                char *end;
-                size_t n = strtoul(p, &end, 16);
-
-                assert_true(end > p && end[0] == '\r' && end[1] == '\n');
-                memcpy(out + total, end + 2, n);
-                total += n;
-                p = end + 2 + n + 2;
-                if (n == 0)
-                        return total;
-        }
-}
-
-static void await_text(struct client *c, const char *text) {
-        while (!memmem(c->data, c->len, text, strlen(text))) {
-                assert_false(c->closed);
-                bench_turn(&bench);
-        }
-}
-
 static void test_complete(void **state) {
         static char body[CLIENT_BUFFER];
         struct client *c = client_tcp(&bench);
@@ -155,8 +128,7 @@ static void test_complete(void **state) {
                 assert_true(client_response(c, false));
                 assert_int_equal(c->status, 200);
                 assert_string_equal(client_header(c, "Transfer-Encoding"), "chunked");
-                await_text(c, "\r\n0\r\n\r\n");
-                len = join_chunks(c, body);
+                len = client_chunks(c, body);
                 for (int i = 0; i < 1000; i++) {
                         size_t n = (size_t) snprintf(expected, sizeof expected, "%d\n", i);
 
@@ -164,8 +136,6 @@ static void test_complete(void **state) {
                         at += n;
                 }
                 assert_int_equal(at, len);
-                c->len = 0;
-                c->data[0] = 0;
         }
         client_close(c);
 }
@@ -176,7 +146,7 @@ static void test_empty(void **state) {
         (void) state;
         client_send(c, GET("/nothing"));
         assert_true(client_response(c, false));
-        await_text(c, "0\r\n\r\n");
+        client_await(c, "0\r\n\r\n");
         client_close(c);
 }
 

@@ -12,13 +12,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "http_case.h"
 #include "tls_files.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define TLS_1_2   "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 
-static char certificate[TLS_PATH_MAX], key[TLS_PATH_MAX], body[CLIENT_BUFFER];
-static struct bench bench;
+static char body[CLIENT_BUFFER];
 
 static int scheme(void *app, const struct request *request, struct reply *reply) {
         (void) app;
@@ -26,31 +25,12 @@ static int scheme(void *app, const struct request *request, struct reply *reply)
         return 0;
 }
 
-static int large(void *app, const struct request *request, struct reply *reply) {
-        (void) app;
-        (void) request;
-        for (int i = 0; i < 5000; i++)
-                buffer_puts(&reply->body, "twenty characters...");
-        return 0;
-}
-
 static const struct route routes[] = {
         { .method = "GET", .pattern = "/", .handler = scheme, .public = true },
-        { .method = "GET", .pattern = "/api/large", .handler = large },
+        { .method = "GET", .pattern = "/api/large", .handler = serve_large },
 };
 
-static const struct http_options plain_options = { .routes = routes, .n_routes = ELEMENTS(routes) };
-
-static void make_files(const char *common_name, int days, const char *passphrase) {
-        strcpy(certificate, "/tmp/test-tls-certificate-XXXXXX");
-        strcpy(key, "/tmp/test-tls-key-XXXXXX");
-        tls_make_files(certificate, key, common_name, days, passphrase);
-}
-
-static void remove_files(void) {
-        unlink(certificate);
-        unlink(key);
-}
+static const struct http_options options = { .routes = routes, .n_routes = ELEMENTS(routes) };
 
 static int set_policy(void) {
         struct http_policy policy = { .certificate_path = certificate, .key_path = key };
@@ -59,10 +39,7 @@ static int set_policy(void) {
 }
 
 static void start_with(const struct http_limits *limits) {
-        struct http_options options = plain_options;
-
-        options.limits = limits;
-        bench_start(&bench, &options);
+        bench_start_limited(&bench, &options, limits);
         make_files("localhost", 30, NULL);
         assert_int_equal(set_policy(), 0);
 }
@@ -78,14 +55,6 @@ static int stop(void **state) {
         bench_stop(&bench);
         remove_files();
         return 0;
-}
-
-static void write_text(const char *path, const char *text) {
-        FILE *file = fopen(path, "w");
-
-        assert_non_null(file);
-        assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
 }
 
 static void test_versions(void **state) {
@@ -114,8 +83,7 @@ static void test_versions(void **state) {
                 assert_true(tls_client_handshake(&t) < 0);
                 tls_client_close(&t);
         }
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
+        bench_await_gone(&bench);
         assert_int_equal(http_server_facts(bench.server).secure_connections, 0);
 }
 
@@ -276,8 +244,7 @@ static void test_deadlines(void **state) {
                 client_await_end(t.c);
                 tls_client_close(&t);
         }
-        while (http_server_connections(bench.server) > 0)
-                bench_turn(&bench);
+        bench_await_gone(&bench);
         bench_stop(&bench);
         remove_files();
 }

@@ -15,26 +15,7 @@
 #include "http/tls.h"
 #include "tls_files.h"
 
-static char certificate[TLS_PATH_MAX], key[TLS_PATH_MAX], error[HTTP_ERROR_MAX];
-
-static void make_files(const char *common_name, int days, const char *passphrase) {
-        strcpy(certificate, "/tmp/test-tls-certificate-XXXXXX");
-        strcpy(key, "/tmp/test-tls-key-XXXXXX");
-        tls_make_files(certificate, key, common_name, days, passphrase);
-}
-
-static void remove_files(void) {
-        unlink(certificate);
-        unlink(key);
-}
-
-static void write_text(const char *path, const char *text) {
-        FILE *file = fopen(path, "w");
-
-        assert_non_null(file);
-        assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
-}
+static char error[HTTP_ERROR_MAX];
 
 static void expect_bad(const char *of, const char *why) {
         struct tls_identity *t = NULL;

@@ -16,6 +16,8 @@
 
 #define DAY 86400
 
+char certificate[TLS_PATH_MAX], key[TLS_PATH_MAX];
+
 static void write_file(char *pattern, const gnutls_datum_t *text) {
         int fd = mkstemp(pattern);
 
@@ -25,20 +27,20 @@ static void write_file(char *pattern, const gnutls_datum_t *text) {
         gnutls_free(text->data);
 }
 
-static void sign(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key, const char *common_name, int days) {
+static void sign(gnutls_x509_crt_t public, gnutls_x509_privkey_t private, const char *common_name, int days) {
         time_t now = time(NULL), begin = days < 0 ? now + (2 * days) * DAY : now - DAY;
 
-        assert_int_equal(gnutls_x509_crt_set_version(certificate, 3), 0);
-        assert_int_equal(gnutls_x509_crt_set_serial(certificate, "\1", 1), 0);
-        assert_int_equal(gnutls_x509_crt_set_activation_time(certificate, begin), 0);
-        assert_int_equal(gnutls_x509_crt_set_expiration_time(certificate, now + days * DAY), 0);
-        assert_int_equal(gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
+        assert_int_equal(gnutls_x509_crt_set_version(public, 3), 0);
+        assert_int_equal(gnutls_x509_crt_set_serial(public, "\1", 1), 0);
+        assert_int_equal(gnutls_x509_crt_set_activation_time(public, begin), 0);
+        assert_int_equal(gnutls_x509_crt_set_expiration_time(public, now + days * DAY), 0);
+        assert_int_equal(gnutls_x509_crt_set_dn_by_oid(public, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
                                                        (unsigned) strlen(common_name)), 0);
-        assert_int_equal(gnutls_x509_crt_set_key(certificate, key), 0);
-        assert_int_equal(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0), 0);
+        assert_int_equal(gnutls_x509_crt_set_key(public, private), 0);
+        assert_int_equal(gnutls_x509_crt_sign2(public, public, private, GNUTLS_DIG_SHA256, 0), 0);
 }
 
-void tls_make_files(char *certificate, char *key, const char *common_name, int days, const char *passphrase) {
+void tls_make_files(char *certificate_path, char *key_path, const char *common_name, int days, const char *passphrase) {
         gnutls_x509_privkey_t private;
         gnutls_x509_crt_t public;
         gnutls_datum_t text;
@@ -49,13 +51,32 @@ void tls_make_files(char *certificate, char *key, const char *common_name, int d
         assert_int_equal(gnutls_x509_crt_init(&public), 0);
         sign(public, private, common_name, days);
         assert_int_equal(gnutls_x509_crt_export2(public, GNUTLS_X509_FMT_PEM, &text), 0);
-        write_file(certificate, &text);
+        write_file(certificate_path, &text);
         assert_int_equal(gnutls_x509_privkey_export2_pkcs8(private, GNUTLS_X509_FMT_PEM, passphrase,
                                                            passphrase ? GNUTLS_PKCS_PBES2_AES_128 : GNUTLS_PKCS_PLAIN,
                                                            &text), 0);
-        write_file(key, &text);
+        write_file(key_path, &text);
         gnutls_x509_crt_deinit(public);
         gnutls_x509_privkey_deinit(private);
+}
+
+void make_files(const char *common_name, int days, const char *passphrase) {
+        strcpy(certificate, "/tmp/test-tls-certificate-XXXXXX");
+        strcpy(key, "/tmp/test-tls-key-XXXXXX");
+        tls_make_files(certificate, key, common_name, days, passphrase);
+}
+
+void remove_files(void) {
+        unlink(certificate);
+        unlink(key);
+}
+
+void write_text(const char *path, const char *text) {
+        FILE *file = fopen(path, "w");
+
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
 }
 
 static ssize_t pull(gnutls_transport_ptr_t userdata, void *out, size_t max) {
@@ -151,14 +172,13 @@ int tls_client_ask(struct tls_client *t, const char *request, char *body, size_t
 
 void tls_client_server_name(struct tls_client *t, char *name, size_t size) {
         const gnutls_datum_t *shown;
-        gnutls_x509_crt_t certificate;
+        gnutls_x509_crt_t crt;
         unsigned n;
 
         shown = gnutls_certificate_get_peers(t->session, &n);
         assert_non_null(shown);
-        assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
-        assert_int_equal(gnutls_x509_crt_import(certificate, shown, GNUTLS_X509_FMT_DER), 0);
-        assert_int_equal(gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size),
-                         0);
-        gnutls_x509_crt_deinit(certificate);
+        assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+        assert_int_equal(gnutls_x509_crt_import(crt, shown, GNUTLS_X509_FMT_DER), 0);
+        assert_int_equal(gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size), 0);
+        gnutls_x509_crt_deinit(crt);
 }

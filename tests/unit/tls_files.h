@@ -9,7 +9,15 @@
 
 /* A self-signed certificate and its key in the new files of two patterns for mkstemp. days: valid from now; below 0:
  * it expired that long ago. passphrase: NULL for a key without one. */
-void tls_make_files(char *certificate, char *key, const char *common_name, int days, const char *passphrase);
+void tls_make_files(char *certificate_path, char *key_path, const char *common_name, int days,
+                    const char *passphrase);
+
+/* The same in two files of the test's own, and their end. */
+extern char certificate[TLS_PATH_MAX], key[TLS_PATH_MAX];
+void make_files(const char *common_name, int days, const char *passphrase);
+void remove_files(void);
+
+void write_text(const char *path, const char *text);
 
 /* A client's session on a connection of http_client.h: it takes from c->data what the server has sent. */
 struct tls_client {
