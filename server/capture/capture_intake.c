@@ -9,6 +9,8 @@
 
 #define DIRECTIONS   (CAPTURE_TX + 1)
 #define TEXT_END_MS  1000  /* a line of text that goes on after so long is another one */
+#define TAIL_MIN     9     /* bytes: all but the first of an install code's frame; they may look like line ends */
+#define TAIL_MAX     64    /* of a line of text: as much as the longest key takes, with separators */
 
 _Static_assert(FRAMER_CAPACITY + BLANK_WAIT_MAX + CAPTURE_READ_MAX <= CAPTURE_HELD_MAX, "all that can wait");
 
@@ -27,6 +29,10 @@ struct side {
         uint64_t last_ms, bytes;
         uint64_t blanked, told;    /* told: those of them that bytes() has been told of */
         size_t n_held, n_done, n_text;
+        bool is_known;             /* a good frame has come: it speaks the protocol */
+        bool is_tail;              /* what comes may be the rest of something */
+        size_t n_tail;             /* of it so far */
+        uint64_t strays;
         unsigned n_reads;
         uint8_t held[CAPTURE_HELD_MAX];
         struct read reads[CAPTURE_READS_MAX];
@@ -76,13 +82,50 @@ static void give_ready(struct capture_intake *in) {
 
 /* ---- what is secret ---- */
 
+/* Until a line speaks the protocol that was named it may be that of any other. */
+static bool may_speak(const struct side *s, const struct protocol *protocol) {
+        return protocol == s->in->protocol || (!s->in->protocol->blank_text && !s->is_known);
+}
+
+/* Returns how many of the bytes are done. */
+static size_t blank_text(struct side *s, uint8_t *bytes, size_t len, bool is_all) {
+        size_t done = len;
+
+        for (unsigned i = 0; protocols[i]; i++) {
+                size_t changed = 0, n;
+
+                if (!protocols[i]->blank_text || !may_speak(s, protocols[i]))
+                        continue;
+                n = protocols[i]->blank_text(bytes, len, is_all, &changed);
+                s->blanked += changed;
+                done = n < done ? n : done;
+        }
+        return done;
+}
+
+static bool ends_tail(const struct side *s, uint8_t byte) {
+        return s->n_tail >= TAIL_MAX || (s->n_tail >= TAIL_MIN && (byte == '\r' || byte == '\n'));
+}
+
+static void blank_tail(struct side *s, uint8_t *bytes, size_t len) {
+        for (size_t i = 0; i < len && s->is_tail; i++) {
+                s->is_tail = !ends_tail(s, bytes[i]);
+                if (!s->is_tail)
+                        break;
+                s->n_tail++;
+                s->blanked += bytes[i] != 0;
+                bytes[i] = 0;
+        }
+}
+
 static void settle_text(struct side *s, bool is_all) {
-        size_t changed = 0, n;
+        uint8_t *bytes = s->held + s->n_done;
+        size_t n;
 
         if (s->n_text == 0)
                 return;
-        n = s->in->protocol->blank_text(s->held + s->n_done, s->n_text, is_all, &changed);
-        s->blanked += changed;
+        n = blank_text(s, bytes, s->n_text, is_all);
+        blank_tail(s, bytes, n);
         s->n_done += n;
         s->n_text -= n;
 }
@@ -96,21 +139,39 @@ static void on_text(void *userdata, const uint8_t *bytes, size_t len) {
 
 static void settle_frame(struct side *s, size_t len) {
         settle_text(s, true);
-        s->blanked += s->in->protocol->blank_frame(s->held + s->n_done, len);
+        s->is_tail = false;
+        s->is_known = true;
+        if (s->in->protocol->blank_frame)
+                s->blanked += s->in->protocol->blank_frame(s->held + s->n_done, len);
         s->n_done += len;
 }
 
+/* Nothing that is secret can come any more. */
+static bool is_free(const struct side *s) {
+        return s->is_known && !s->in->protocol->blank_text;
+}
+
 /* ---- in ---- */
+
+static bool is_stray(const struct side *s, const uint8_t *frame, size_t len) {
+        return s->direction == CAPTURE_TX && s->in->protocol->request_check(frame, len) != (ssize_t) len;
+}
 
 static void cut_frames(struct side *s) {
         const uint8_t *frame;
         size_t n;
 
-        while ((n = framer_next(&s->framer, &frame)) > 0)
-                if (s->in->holds)
+        while ((n = framer_next(&s->framer, &frame)) > 0) {
+                s->strays += is_stray(s, frame, n);
+                if (s->in->holds && !is_free(s))
                         settle_frame(s, n);
-        if (s->in->holds)
+        }
+        if (s->in->holds && !is_free(s))
                 settle_text(s, false);
+        if (is_free(s)) {
+                s->n_done = s->n_held;
+                s->n_text = 0;
+        }
 }
 
 static void check_silence(struct side *s, uint64_t now_ms) {
@@ -120,8 +181,10 @@ static void check_silence(struct side *s, uint64_t now_ms) {
                 framer_timeout(&s->framer);
                 cut_frames(s);
         }
-        if (silence_ms > TEXT_END_MS)
+        if (silence_ms > TEXT_END_MS) {
                 settle_text(s, true);
+                s->is_tail = false;
+        }
 }
 
 static void hold(struct side *s, int64_t utc_ms, const uint8_t *data, size_t len) {
@@ -188,12 +251,21 @@ void capture_intake_end(struct capture_intake *in, enum capture_direction direct
         give_ready(in);
 }
 
+void capture_intake_begin(struct capture_intake *in, enum capture_direction direction, uint64_t now_ms) {
+        struct side *s = &in->sides[direction];
+
+        capture_intake_end(in, direction);
+        s->last_ms = now_ms;
+        s->is_tail = true;
+        s->n_tail = 0;
+}
+
 struct capture_counts capture_intake_counts(const struct capture_intake *in, enum capture_direction direction) {
         const struct side *s = &in->sides[direction];
 
         return (struct capture_counts) {
                 .bytes = s->bytes, .frames = s->framer.frames, .noise_bytes = s->framer.noise_bytes,
-                .blanked_bytes = s->blanked,
+                .blanked_bytes = s->blanked, .strays = s->strays,
         };
 }
 
@@ -206,14 +278,16 @@ int capture_intake_new(const struct protocol *protocol, bool show_secrets,
         if (!in)
                 return -ENOMEM;
         in->protocol = protocol;
-        in->holds = protocol->blank_frame && protocol->blank_text && !show_secrets;
+        in->holds = !show_secrets;
         in->callbacks = *callbacks;
         for (unsigned i = CAPTURE_RX; i < DIRECTIONS; i++) {
                 struct side *s = &in->sides[i];
 
                 s->in = in;
                 s->direction = (enum capture_direction) i;
-                framer_init(&s->framer, i == CAPTURE_TX ? protocol->request_check : protocol->frame_check);
+                framer_init(&s->framer, protocol->frame_check);
+                if (i == CAPTURE_TX)
+                        framer_add_check(&s->framer, protocol->request_check);
                 if (in->holds)
                         framer_on_text(&s->framer, on_text, s);
         }

@@ -1,7 +1,8 @@
 /* What is being recorded, on its way from the ports to a file: every direction's bytes as they were read, with what
- * is secret in them overwritten, and counts of the frames in them. Only where a protocol has secrets bytes are held
- * back, until they are known to hold none: for as long as a frame or a line of text takes, and never more than
- * CAPTURE_HELD_MAX of them. Fixed size. */
+ * is secret in them overwritten, and counts of the frames in them. Where there may be secrets bytes are held back,
+ * until they are known to hold none: for as long as a frame or a line of text takes, and never more than
+ * CAPTURE_HELD_MAX of them. That is with a protocol that has some; and with any other until its first good frame in
+ * that direction, for it may be the wrong one. Fixed size. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ struct capture_counts {
         uint64_t bytes, frames;
         uint64_t noise_bytes;      /* outside any frame; of text too, where a protocol has some */
         uint64_t blanked_bytes;
+        uint64_t strays;           /* frames of the meter on the line to it, where they differ from those to it */
 };
 
 struct capture_intake;
@@ -36,6 +38,10 @@ int capture_intake_new(const struct protocol *protocol, bool show_secrets,
                        const struct capture_intake_callbacks *callbacks, struct capture_intake **ret);
 struct capture_intake *capture_intake_free(struct capture_intake *in);
 static inline void capture_intake_freep(struct capture_intake **in) { capture_intake_free(*in); }
+
+/* The port is open, or has another speed: what comes at once may be the rest of a secret whose beginning nobody heard,
+ * and is overwritten until a frame or a line ends. */
+void capture_intake_begin(struct capture_intake *in, enum capture_direction direction, uint64_t now_ms);
 
 /* direction is CAPTURE_RX or CAPTURE_TX. now_ms is monotonic, utc_ms goes into the file. */
 void capture_intake_put(struct capture_intake *in, enum capture_direction direction, uint64_t now_ms, int64_t utc_ms,

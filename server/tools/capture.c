@@ -24,7 +24,7 @@ static void print_help(void) {
              "  --port PORT        what the meter sends: the full path of a device, or tcp://HOST:PORT\n"
              "  --port-tx PORT     what is sent to the meter, with a second adapter\n"
              "  --baud N|auto      speed of serial ports; auto (default) tries the protocol's until good frames come\n"
-             "  --protocol P       whose frames are counted and whose secrets are left out (default: tuyamcu)\n"
+             "  --protocol P       whose frames are counted (default: tuyamcu)\n"
              "  --out FILE         where to (default: -, standard output); a recording that is there is continued\n"
              "  --rotate-size N    set FILE aside before it has more bytes: 64KiB, 10MiB\n"
              "  --rotate-every D   set it aside when it is as old: 10min, 1h, 1d\n"

@@ -47,6 +47,7 @@ struct recorder {
         struct capture_writer *writer;  /* NULL until a port was open */
         unsigned n_ends;
         struct end ends[2];
+        bool is_swapped;                /* told */
         bool searches;                  /* for the speed; has begun */
         struct speed_search search;
         struct progress progress;
@@ -181,8 +182,10 @@ static void put_header(void *userdata, struct buffer *out) {
                 put_port(&r->ends[i], out);
         if (r->searches && !r->search.is_over)
                 buffer_puts(out, "# note: the speed is being searched for\n");
-        if (!r->settings->show_secrets && r->settings->protocol->blank_frame)
-                buffer_puts(out, "# note: secrets (keys, install codes) are overwritten; --show-secrets keeps them\n");
+        if (r->settings->show_secrets)
+                return;
+        buffer_printf(out, "# note: secrets (keys, install codes) are overwritten%s; --show-secrets keeps them\n",
+                      r->settings->protocol->blank_text ? "" : ", and what may be some before the first good frame");
 }
 
 static int open_file(struct recorder *r, uint64_t now_ms) {
@@ -204,7 +207,8 @@ static void on_bytes(void *userdata, enum capture_direction direction, int64_t u
         struct recorder *r = userdata;
 
         if (blanked > 0)
-                note(r, "%s: %zu secret bytes are overwritten in what follows", direction_names[direction], blanked);
+                note(r, "%s: %zu bytes that are or may be secret are overwritten in what follows",
+                     direction_names[direction], blanked);
         check_writer(r, capture_writer_bytes(r->writer, clock_now_ms(), utc_ms, direction, data, len));
 }
 
@@ -225,6 +229,7 @@ static void on_opened(void *userdata) {
         uint64_t now_ms = clock_now_ms(), away_ms = now_ms - e->closed_ms;
 
         begin_search(r, e, now_ms);
+        capture_intake_begin(r->intake, e->direction, now_ms);
         if (!r->writer && open_file(r, now_ms) < 0)
                 return;
         if (e->was_open) {
@@ -289,12 +294,13 @@ static void check_first_open(struct recorder *r) {
 
 /* ---- speed ---- */
 
-static void change_speed(struct recorder *r) {
+static void change_speed(struct recorder *r, uint64_t now_ms) {
         uint32_t baud = speed_search_baud(&r->search);
 
         for (unsigned i = 0; i < r->n_ends; i++) {
                 int error = link_set_baud(r->ends[i].link, baud);
 
+                capture_intake_begin(r->intake, r->ends[i].direction, now_ms);
                 if (error < 0)
                         tell(r, LOG_LEVEL_WARNING, "%s cannot be set to %u baud: %s", r->ends[i].port,
                              (unsigned) baud, strerror(-error));
@@ -320,9 +326,20 @@ static void search_speed(struct recorder *r, uint64_t now_ms) {
                 if (is_first_round)
                         tell(r, LOG_LEVEL_INFO, "no good frame of %s at %u baud; now at %u",
                              r->settings->protocol->name, before, (unsigned) speed_search_baud(&r->search));
-                change_speed(r);
+                change_speed(r, now_ms);
                 return;
         }
+}
+
+/* A Vue's answers where its questions should be; nothing is lost, but the directions are wrong. */
+static void hint_swapped(struct recorder *r) {
+        static const char text[] = "what the meter sends arrives at --port-tx: the two ports are swapped";
+
+        if (r->is_swapped || counts_of(r, CAPTURE_TX).strays == 0)
+                return;
+        r->is_swapped = true;
+        tell(r, LOG_LEVEL_WARNING, "%s", text);
+        note(r, "%s", text);
 }
 
 /* What an owner should look at, once for each port. */
@@ -335,7 +352,7 @@ static void hint(struct recorder *r, uint64_t now_ms) {
                 const char *who = e->direction == CAPTURE_TX ? "Wi-Fi module or host" : "meter";
 
                 if (e->hinted || !e->was_open || c.frames > 0 || now_ms - e->opened_ms < HINT_MS ||
-                    (c.bytes > 0 && is_searching))
+                    (c.bytes > 0 && (is_searching || r->is_swapped)))
                         continue;
                 e->hinted = true;
                 if (c.bytes == 0)
@@ -357,6 +374,7 @@ static void tick(struct recorder *r, uint64_t now_ms) {
                 return;
         capture_intake_tick(r->intake, now_ms);
         search_speed(r, now_ms);
+        hint_swapped(r);
         hint(r, now_ms);
         if (now_ms >= r->flush_ms) {
                 r->flush_ms = now_ms + FLUSH_MS;

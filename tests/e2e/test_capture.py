@@ -135,8 +135,8 @@ def decode(protocol, *files, options=()):
 
 
 def decode_bytes(protocol, data, folder, direction="rx"):
-    (folder / "direct.hex").write_text("".join("2026-11-21T10:00:00.000Z %s %s\n" % (direction, data[i:i + 1000].hex())
-                                               for i in range(0, len(data), 1000)))
+    lines = ("2026-11-21T10:00:00.000Z %s %s\n" % (direction, data[i:i + 1000].hex()) for i in range(0, len(data), 1000))
+    (folder / "direct.hex").write_text("".join(lines))
     return decode(protocol, folder / "direct.hex")
 
 
@@ -246,8 +246,32 @@ def test_the_install_code_stays_out(capture, tmp_path):
     assert code not in data and b"83FED340" not in data and b"9723" not in data and b"00:01:02:03" not in data
     assert CODE_HEADER + bytes(8) + b"\r" in data and b"nwk 00:00:00:00:00:00:00:00 up\r\n" in data
     assert data.count(reading) == 3
-    assert "# note: secrets" in text and "secret bytes are overwritten" in text
+    assert "# note: secrets" in text and "bytes that are or may be secret are overwritten" in text
     assert [o.get("install_code") for o in decode("vue", record.out) if o.get("type") == "i"] == ["masked"]
+
+
+@pytest.mark.parametrize("options", [(), ("--protocol", "vue")], ids=["wrong protocol", "swapped"])
+def test_the_install_code_stays_out_all_the_same(capture, tmp_path, options):
+    """Of one that was told the wrong protocol, or has its two ports swapped. What is recorded can be decoded."""
+    code, swapped = bytes.fromhex("83FED3407A939723"), bool(options)
+    ports = [Line(tmp_path / "module"), Line(tmp_path / "host")]
+    try:
+        record = capture("--port", tmp_path / ("host" if swapped else "module"), "--baud", 115200,
+                         "--port-tx", tmp_path / ("module" if swapped else "host"), *options)
+        wait_until(record.out.exists)
+        said = b"$\x01f\x01\x07\r" + CODE_HEADER + code + b"\rInstall code is 83FED3407A939723\r\n$\x01j\x01\x01\r"
+        ports[1].write(b"$f\r$i\r$j\r")
+        ports[0].write(said)
+        sides = ("tx", "rx") if swapped else ("rx", "tx")
+        wait_until(lambda: (len(record.bytes(sides[0])), len(record.bytes(sides[1]))) == (len(said), 9))
+        log = record.end()
+    finally:
+        for port in ports:
+            port.close()
+    data = record.bytes(sides[0])
+    assert code[2:5] not in data and b"83FE" not in data and b"9723" not in data
+    assert ("the two ports are swapped" in log) == swapped
+    assert any(o.get("join") == 1 for o in decode("vue", record.out))
 
 
 def test_rotation_has_no_hole(capture, line, tmp_path):

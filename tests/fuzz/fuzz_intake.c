@@ -69,7 +69,7 @@ static void feed(struct passage *p, struct capture_intake *in, const uint8_t *da
         capture_intake_end(in, CAPTURE_TX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void pass(const char *protocol, const uint8_t *data, size_t size) {
         uint8_t *room = malloc(4 * size + 1);
         struct passage p = { 0 };
         const struct capture_intake_callbacks callbacks = { on_bytes, &p };
@@ -81,11 +81,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 p.sides[d].in = room + 2 * size * (d - CAPTURE_RX);
                 p.sides[d].out = p.sides[d].in + size;
         }
-        if (capture_intake_new(protocol_find("vue"), false, &callbacks, &in) < 0)
+        if (capture_intake_new(protocol_find(protocol), false, &callbacks, &in) < 0)
                 abort();
+        if (size % 2 == 0)
+                capture_intake_begin(in, CAPTURE_RX, 0);
         feed(&p, in, data, size);
         check(&p, in);
         capture_intake_free(in);
         free(room);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        pass("vue", data, size);
+        pass("tuyamcu", data, size);
         return 0;
 }

@@ -18,6 +18,9 @@ static const uint8_t code[] = { 0x83, 0xfe, 0xd3, 0x40, 0x7a, 0x93, 0x97, 0x23 }
 static const uint8_t code_frame[] = { '$', 1, 'i', 8, 0x83, 0xfe, 0xd3, 0x40, 0x7a, 0x93, 0x97, 0x23, '\r' };
 static const uint8_t firmware_frame[] = { '$', 1, 'f', 1, 7, '\r' };
 
+/* A module asks a TuyaMCU who it is. */
+static const uint8_t product_frame[] = { 0x55, 0xaa, 0, 1, 0, 0, 0 };
+
 static struct out {
         size_t len[3], blanked, reads;
         uint8_t bytes[3][MAX];
@@ -61,21 +64,97 @@ static bool contains(const void *needle, size_t len) {
         return memmem(out.bytes[CAPTURE_RX], out.len[CAPTURE_RX], needle, len);
 }
 
-/* Nothing is held back, whatever the bytes look like. */
+/* Nothing is held back from who asked for it, nor where good frames have shown that there is nothing secret. */
 static void test_no_secrets_no_waiting(void **state) {
         (void) state;
         for (unsigned i = 0; i < 2; i++) {
+                size_t before = i ? 0 : sizeof product_frame;
+
                 begin(i ? "vue" : "tuyamcu", i);
+                put(CAPTURE_RX, 1, product_frame, before);
+                put(CAPTURE_TX, 1, product_frame, before);
                 put(CAPTURE_RX, 1, code_frame, 5);
-                assert_int_equal(out.len[CAPTURE_RX], 5);
+                assert_int_equal(out.len[CAPTURE_RX], before + 5);
                 put(CAPTURE_TX, 2, "\x55\xaa", 2);
-                assert_int_equal(out.len[CAPTURE_TX], 2);
+                assert_int_equal(out.len[CAPTURE_TX], before + 2);
                 put(CAPTURE_RX, 3, code_frame + 5, sizeof code_frame - 5);
-                assert_memory_equal(out.bytes[CAPTURE_RX], code_frame, sizeof code_frame);
-                assert_int_equal(out.reads, 3);
+                assert_memory_equal(out.bytes[CAPTURE_RX] + before, code_frame, sizeof code_frame);
+                assert_int_equal(out.reads, before ? 5 : 3);
                 assert_int_equal(out.blanked, 0);
                 end();
         }
+}
+
+/* Whoever names no protocol, or the wrong one, does not give the code away either. */
+static void test_another_protocol_has_secrets(void **state) {
+        static const char text[] = "Install code is 83FED3407A939723\r\nready\r\n";
+
+        (void) state;
+        for (size_t cut = 0; cut <= sizeof code_frame; cut++) {
+                begin("tuyamcu", false);
+                put(CAPTURE_RX, 1, code_frame, cut);
+                put(CAPTURE_RX, 2, code_frame + cut, sizeof code_frame - cut);
+                put(CAPTURE_RX, 3, text, sizeof text - 1);
+                end();
+                assert_int_equal(out.len[CAPTURE_RX], sizeof code_frame + sizeof text - 1);
+                assert_memory_equal(out.bytes[CAPTURE_RX], "$\1i\x08\0\0\0\0\0\0\0\0", sizeof code_frame - 1);
+                assert_false(contains("83FE", 4));
+                assert_true(contains("\r\nready\r\n", 9));
+        }
+        /* The one line does not vouch for the other. */
+        begin("tuyamcu", false);
+        put(CAPTURE_TX, 1, product_frame, sizeof product_frame);
+        put(CAPTURE_RX, 2, code_frame, sizeof code_frame);
+        end();
+        assert_false(contains(code, 3));
+}
+
+/* The recording begins in the middle of the code, as bytes or as text: no part of it is kept. What begins after a
+ * silence is no rest of anything. */
+static void test_the_rest_of_a_code(void **state) {
+        static const char text[] = "83FED3407A939723\r\nready\r\n";
+        const char *names[] = { "vue", "tuyamcu" };
+
+        (void) state;
+        for (unsigned i = 0; i < 2 * sizeof code; i++) {
+                size_t n = sizeof code - i / 2;
+
+                begin(names[i % 2], false);
+                capture_intake_begin(intake, CAPTURE_RX, 1000);
+                put(CAPTURE_RX, 1001, code_frame + 4 + i / 2, n + 1);
+                put(CAPTURE_RX, 1002, firmware_frame, sizeof firmware_frame);
+                end();
+                assert_memory_equal(out.bytes[CAPTURE_RX], "\0\0\0\0\0\0\0\0", n);
+                if (i % 2 == 0)
+                        assert_memory_equal(out.bytes[CAPTURE_RX] + n + 1, firmware_frame, sizeof firmware_frame);
+                begin(names[i % 2], false);
+                capture_intake_begin(intake, CAPTURE_RX, 1000);
+                put(CAPTURE_RX, 1001, text + i, sizeof text - 1 - i);
+                end();
+                assert_false(contains("3\r", 2));
+                begin(names[i % 2], false);
+                capture_intake_begin(intake, CAPTURE_RX, 1000);
+                put(CAPTURE_RX, 2500, "ready\r\n", 7);
+                end();
+                assert_true(contains("ready\r\n", 7));
+        }
+}
+
+/* The answers on the line of the questions: frames like any others, without their secret. */
+static void test_swapped_lines(void **state) {
+        (void) state;
+        begin("vue", false);
+        put(CAPTURE_TX, 1, "$f\r", 3);
+        assert_int_equal(capture_intake_counts(intake, CAPTURE_TX).strays, 0);
+        put(CAPTURE_TX, 2, code_frame, sizeof code_frame);
+        assert_int_equal(capture_intake_counts(intake, CAPTURE_TX).strays, 1);
+        assert_int_equal(capture_intake_counts(intake, CAPTURE_TX).frames, 2);
+        end();
+        assert_memory_equal(out.bytes[CAPTURE_TX], "$f\r$\1i\x08\0\0\0\0\0\0\0\0\r", 3 + sizeof code_frame);
+        begin("tuyamcu", false);
+        put(CAPTURE_TX, 1, product_frame, sizeof product_frame);
+        assert_int_equal(capture_intake_counts(intake, CAPTURE_TX).strays, 0);
+        end();
 }
 
 /* Cut anywhere, byte by byte, with a part that never comes, and when the recording ends in the middle. */
@@ -216,6 +295,9 @@ static void test_random_pieces(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_no_secrets_no_waiting),
+                cmocka_unit_test(test_another_protocol_has_secrets),
+                cmocka_unit_test(test_the_rest_of_a_code),
+                cmocka_unit_test(test_swapped_lines),
                 cmocka_unit_test(test_code_in_pieces),
                 cmocka_unit_test(test_directions_keep_their_order),
                 cmocka_unit_test(test_bounded),
