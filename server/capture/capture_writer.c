@@ -120,26 +120,43 @@ static int put_header(struct capture_writer *w) {
         return w->text.failed ? fail_write(w, -ENOMEM) : 0;
 }
 
-/* When the recording began that is in the file. */
-static bool read_beginning(int fd, int64_t *ret_utc_ms) {
+/* A full disk or a crash of the machine left no more than this: there is nothing in it. */
+static bool is_torn_header(const char *text, size_t len, uint64_t size) {
+        size_t known = strlen(FIRST_LINE BEGAN);
+
+        return len == size && strncmp(text, FIRST_LINE BEGAN, len < known ? len : known) == 0 &&
+               (len <= known || !strchr(text + known, '\n'));
+}
+
+/* Looks for when the recording began that is in the file. Returns false when there is none; *size is 0 after one that
+ * never came to be. */
+static bool read_beginning(int fd, uint64_t *size, int64_t *began_utc_ms) {
         char text[sizeof FIRST_LINE BEGAN + CLOCK_RFC3339_MAX];
         ssize_t n = pread(fd, text, sizeof text - 1, 0);
         unsigned resolution_ms;
 
         text[n > 0 ? n : 0] = '\0';
-        return strncmp(text, FIRST_LINE BEGAN, sizeof FIRST_LINE BEGAN - 1) == 0 &&
-               time_text_rfc3339(text + sizeof FIRST_LINE BEGAN - 1, ret_utc_ms, &resolution_ms) > 0;
+        if (n > 0 && is_torn_header(text, (size_t) n, *size)) {
+                *size = 0;
+                return true;
+        }
+        return strncmp(text, FIRST_LINE BEGAN, strlen(FIRST_LINE BEGAN)) == 0 &&
+               time_text_rfc3339(text + strlen(FIRST_LINE BEGAN), began_utc_ms, &resolution_ms) > 0;
 }
 
-/* The size without what a crash of the machine left of the last line. */
+/* The size without what a crash of the machine left of the last line, or has put in the place of others. */
 static uint64_t whole_lines(int fd, uint64_t size) {
         char tail[LINE_MAX_BYTES];
-        size_t n = size < sizeof tail ? (size_t) size : sizeof tail;
-        ssize_t got = pread(fd, tail, n, (off_t) (size - n));
 
-        while (got > 0 && tail[got - 1] != '\n')
-                got--;
-        return got > 0 ? size - n + (size_t) got : size;
+        while (size > 0) {
+                size_t n = size < sizeof tail ? (size_t) size : sizeof tail;
+                ssize_t got = pread(fd, tail, n, (off_t) (size - n));
+
+                for (size -= n; got > 0; got--)
+                        if (tail[got - 1] == '\n')
+                                return size + (size_t) got;
+        }
+        return 0;
 }
 
 static void close_file(int *fd) {
@@ -152,13 +169,13 @@ static int continue_file(struct capture_writer *w) {
 
         if (fd < 0)
                 return fail(w, -errno, w->options.path, "exists and cannot be read: %s", strerror(errno));
-        if (!read_beginning(fd, &w->began_utc_ms))
+        if (!read_beginning(fd, &w->size, &w->began_utc_ms))
                 return fail(w, -EEXIST, w->options.path,
                             "exists and is no recording of metergate capture; name another file");
         w->size = whole_lines(fd, w->size);
         if (ftruncate(w->fd, (off_t) w->size) < 0 || lseek(w->fd, 0, SEEK_END) < 0)
                 return fail_write(w, -errno);
-        w->has_lines = true;
+        w->has_lines = w->size > 0;
         return 0;
 }
 

@@ -301,6 +301,35 @@ static void test_torn_line(void **state) {
         end(w);
 }
 
+/* What a full disk leaves of the first lines, or a crash in the place of the last ones. */
+static void test_torn_file(void **state) {
+        static const char header[] = "# source: metergate capture\n# began: 2026-11-21T10:00:00.123Z\n";
+        static const char fresh[] = "# source: metergate capture\n# began: 2026-11-21T10:00:05.123Z\n";
+        struct capture_writer *w;
+        char zeros[5000] = "";
+        FILE *f;
+
+        (void) state;
+        for (size_t n = 1; n < strlen(header); n++) {
+                char text[sizeof header] = "";
+
+                memcpy(text, header, n);
+                write_file("meter.hex", text);
+                w = begin((struct capture_writer_options) { .rotate_ms = 1000 }, T0 + 5000);
+                assert_string_equal(list_files(), "meter.hex");
+                assert_int_equal(strncmp(read_file("meter.hex"), fresh, strlen(fresh)), 0);
+                end(w);
+        }
+        write_file("meter.hex", header);
+        f = fopen(path, "a");
+        assert_non_null(f);
+        assert_int_equal(fwrite(zeros, sizeof zeros, 1, f), 1);
+        fclose(f);
+        w = begin((struct capture_writer_options) { 0 }, T0 + 5000);
+        assert_int_equal(strncmp(read_file("meter.hex") + strlen(header), header, 28), 0);
+        end(w);
+}
+
 static void assert_refused(struct capture_writer_options options, int error, const char *text) {
         struct capture_writer *w = NULL;
         char said[CAPTURE_ERROR_MAX] = "";
@@ -360,6 +389,7 @@ int main(void) {
                 TEST(test_names_of_paths),
                 TEST(test_continued),
                 TEST(test_torn_line),
+                TEST(test_torn_file),
                 TEST(test_refused),
                 TEST(test_error_stays),
         };
