@@ -20,7 +20,7 @@
 
 struct options {
         const char *protocol, *capture, *csv, *column;
-        const struct known_unit *unit;
+        const struct csv_unit *unit;
         double tolerance;
         unsigned top;
 };
@@ -121,7 +121,7 @@ static void write_duration(int64_t ms, char *buf, size_t size) {
 
 static int search(struct command *c) {
         const struct correlate_options options = {
-                .tolerance = c->options.tolerance, .kilowatt_units = c->csv.unit->kilowatt_units,
+                .tolerance = c->options.tolerance, .kilowatt_units = csv_unit_kilowatts(c->csv.unit),
                 .progress = show_progress, .userdata = &c->progress,
         };
         char apart[40];
@@ -173,10 +173,10 @@ static void print_help(void) {
 }
 
 static int parse_unit(const char *text, struct options *o) {
-        o->unit = known_unit_find(text, strlen(text));
+        o->unit = csv_unit_find(text, strlen(text));
         if (o->unit)
                 return 0;
-        log_error("--unit: '%.20s' is no known unit; expected %s", text, known_unit_names());
+        log_error("--unit: '%.20s' is no known unit; expected %s", text, csv_unit_names());
         return 2;
 }
 

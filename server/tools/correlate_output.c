@@ -1,5 +1,6 @@
 #include "tools/correlate_output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -94,7 +95,15 @@ static void put_evidence(struct json_writer *w, const struct correlate_field *f)
 
 /* ---- what to beware of ---- */
 
-#define WARNING_MAX 200
+#define WARNING_MAX 240
+#define SURE_CHANCE 0.01  /* of a field that is not there by chance */
+
+static bool is_answered(const struct correlate_report *r) {
+        for (unsigned i = 0; i < r->result->n_fields; i++)
+                if (r->result->fields[i].decided)
+                        return true;
+        return false;
+}
 
 static void zone_warning(const struct correlate_report *r, char *text) {
         int s = r->result->fields[0].zone_s, minutes = s / 60;
@@ -114,6 +123,29 @@ static bool few_warning(const struct correlate_report *r, unsigned i, char *text
                 snprintf(text, WARNING_MAX, "only %zu different values; %d would make an answer sure: let the load "
                          "change", found->distinct, DISTINCT_WANTED);
         return i == 0 ? found->pairs < PAIRS_WANTED : found->distinct < DISTINCT_WANTED;
+}
+
+static bool cells_warning(const struct correlate_report *r, unsigned i, char *text) {
+        const struct known_csv *csv = r->csv;
+
+        switch (i) {
+        case 0:
+                snprintf(text, WARNING_MAX, "%llu cells with values hold no number, such as '%s': nothing is known "
+                         "there", (unsigned long long) csv->not_numbers, csv->not_number);
+                return csv->not_numbers > 0;
+        case 1:
+                snprintf(text, WARNING_MAX, "%llu rows have the time of another one: the last of each counts",
+                         (unsigned long long) csv->known.repeated);
+                return csv->known.repeated > 0;
+        case 2:
+                snprintf(text, WARNING_MAX, "points and commas in the values were taken to stand between thousands: "
+                         "none has other than three digits behind it");
+                return csv->were_thousands;
+        default:
+                snprintf(text, WARNING_MAX, "'%.40s' was compared; --column takes others: %.100s", csv->column,
+                         csv->others);
+                return csv->others[0] && !is_answered(r);
+        }
 }
 
 static bool csv_warning(const struct correlate_report *r, unsigned i, char *text) {
@@ -145,8 +177,11 @@ static bool result_warning(const struct correlate_report *r, unsigned i, char *t
 
         switch (i) {
         case 0:
-                snprintf(text, WARNING_MAX, "no field follows these values");
-                return !any;
+                snprintf(text, WARNING_MAX, !any ? "no field follows these values" :
+                         found->fields[0].by_chance < SURE_CHANCE ? "more than one answer fits: see what is left open"
+                         : "these fields may fit by chance: record for longer while the load changes, unless the CSV "
+                         "tells of something else");
+                return !is_answered(r);
         case 1:
                 if (any)
                         zone_warning(r, text);
@@ -163,10 +198,14 @@ static bool result_warning(const struct correlate_report *r, unsigned i, char *t
         }
 }
 
-#define WARNINGS 10
+#define WARNINGS 14
 
 static bool warning(const struct correlate_report *r, unsigned i, char *text) {
-        return i < 4 ? result_warning(r, i, text) : i < 6 ? few_warning(r, i - 4, text) : csv_warning(r, i - 6, text);
+        if (i < 4)
+                return result_warning(r, i, text);
+        if (i < 6)
+                return few_warning(r, i - 4, text);
+        return i < 10 ? csv_warning(r, i - 6, text) : cells_warning(r, i - 10, text);
 }
 
 /* ---- lines ---- */
@@ -222,38 +261,73 @@ int correlate_put_ndjson(const struct correlate_report *r) {
 
 /* ---- for people ---- */
 
+#define COLUMNS 80  /* of a terminal that nobody has made wider */
+
+/* What comes from a file can hold more than text. */
+static void put_text(const char *text, size_t len) {
+        for (size_t i = 0; i < len; i++)
+                putchar(iscntrl((unsigned char) text[i]) ? '?' : text[i]);
+}
+
+/* Breaks text at blanks; what follows the first line stands as far in. */
+static void put_wrapped(const char *first, const char *text) {
+        size_t indent = strlen(first), room = COLUMNS - indent;
+
+        printf("%s", first);
+        while (strlen(text) > room) {
+                size_t len = room;
+
+                while (len > 0 && text[len] != ' ')
+                        len--;
+                if (len == 0)
+                        len = strcspn(text, " ");
+                put_text(text, len);
+                printf("\n%*s", (int) indent, "");
+                text += len + (text[len] == ' ');
+        }
+        put_text(text, strlen(text));
+        putchar('\n');
+}
+
+#define ROW_FORM "%4s %-4s %-11s %6s %5s %-5s %-5s %-12s %-9s %s\n"
+
 static void put_row(const struct correlate_report *r, unsigned i) {
         const struct correlate_field *f = &r->result->fields[i];
-        char name[NAME_MAX_BYTES], place[48], lag[24], matched[32], scale[40];
+        char name[NAME_MAX_BYTES], rank[12], place[48], offset[8], width[8];
+        char lag[24], matched[48], scale[40], text[64];
 
         put_group(r, f, name);
+        snprintf(rank, sizeof rank, "%u", i + 1);
         snprintf(place, sizeof place, "%s[%zu]", name, r->packets->groups[f->group].length);
+        snprintf(offset, sizeof offset, "%u", f->field.offset);
+        snprintf(width, sizeof width, "%u", f->field.width);
         snprintf(lag, sizeof lag, "%d..%d", f->lag_from_s, f->lag_to_s);
         snprintf(matched, sizeof matched, "%llu/%llu", (unsigned long long) f->matched,
                  (unsigned long long) f->total);
         snprintf(scale, sizeof scale, "%.6g %s", f->scale, unit_of(r, f));
-        printf("%4u  %-14s %6u %5u  %-5s %-6s  %-14s %-11s %-13s %s\n", i + 1, place, f->field.offset, f->field.width,
+        printf(ROW_FORM, rank, f->decided ? "yes" : "no", place, offset, width,
                f->order_known ? (f->field.big_endian ? "be" : "le") : "?",
                !f->sign_known ? "?" : f->field.sign == FIELD_SIGN_MAGNITUDE ? "s+mag" : f->field.sign ? "yes" : "no",
-               scale, lag, matched, f->decided ? "yes" : "no");
+               scale, lag, matched);
+        snprintf(text, sizeof text, "plus %.6g %s", f->intercept, unit_of(r, f));
         if (f->has_intercept)
-                printf("      plus %.6g %s\n", f->intercept, unit_of(r, f));
+                put_wrapped("          ", text);
         for (unsigned k = 0; k < f->n_open; k++)
-                printf("      %s\n", f->open[k]);
+                put_wrapped("          ", f->open[k]);
 }
 
 int correlate_put_table(const struct correlate_report *r) {
         char text[WARNING_MAX];
 
         if (r->result->n_fields > 0)
-                printf("RANK  PART           OFFSET WIDTH  ORDER SIGNED  SCALE          LAG S       MATCHED       "
-                       "DECIDED\n");
+                printf(ROW_FORM, "RANK", "SURE", "PART", "OFFSET", "WIDTH", "ORDER", "SIGN", "SCALE", "LAG S",
+                       "MATCHED");
         for (unsigned i = 0; i < r->top && i < r->result->n_fields; i++)
                 put_row(r, i);
         printf("%llu packets, %llu with a known value, %llu dropped\n", (unsigned long long) r->packets->total,
                (unsigned long long) r->result->pairs, (unsigned long long) r->dropped);
         for (unsigned i = 0; i < WARNINGS; i++)
                 if (warning(r, i, text))
-                        printf("beware: %s\n", text);
+                        put_wrapped("beware: ", text);
         return fflush(stdout) == 0 ? 0 : -errno;
 }

@@ -1,42 +1,66 @@
 #include "tools/csv_number.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static bool is_digit(char c) {
         return c >= '0' && c <= '9';
 }
 
-/* Versions, addresses and dates are no numbers. */
-static bool has_many_dots(const char *text, const char *end) {
-        unsigned dots = 0;
+/* A blank, dot or the like between digits, with three of them and no more behind it: 1 234 567. */
+static bool is_group(const char *mark, const char *begin) {
+        size_t before = 0;
+
+        while (mark - before > begin && is_digit(mark[-1 - (ptrdiff_t) before]))
+                before++;
+        return before >= 1 && before <= 3 && is_digit(mark[1]) && is_digit(mark[2]) && is_digit(mark[3]) &&
+               !is_digit(mark[4]);
+}
+
+static const char *find_end(const char *begin) {
+        const char *end = begin;
+
+        while (is_digit(*end) || *end == '.' || *end == ',' || *end == '\'' || (*end == ' ' && is_group(end, begin)))
+                end++;
+        while (end > begin && !is_digit(end[-1]))
+                end--;
+        return end;
+}
+
+/* Several dots are between thousands; versions, addresses and dates are no numbers. */
+static bool has_stray_dots(const char *text, const char *end) {
+        unsigned dots = 0, groups = 0;
 
         for (const char *p = text; p < end; p++) {
                 if (*p == ',')
                         return false;
                 dots += *p == '.';
+                groups += *p == '.' && is_group(p, text);
         }
-        return dots > 1;
+        return dots > 1 && groups != dots;
 }
 
 /* Where the decimal point is; NULL: there is none. */
 static const char *find_point(const char *text, const char *end, char separator) {
-        const char *dot = NULL, *comma = NULL, *first_comma = NULL;
+        const char *dot = NULL, *comma = NULL;
+        unsigned dots = 0, commas = 0;
 
         for (const char *p = text; p < end; p++) {
-                if (*p == '.')
+                if (*p == '.') {
                         dot = p;
+                        dots++;
+                }
                 if (*p == ',') {
                         comma = p;
-                        if (!first_comma)
-                                first_comma = p;
+                        commas++;
                 }
         }
         if (dot && comma)
                 return dot > comma ? dot : comma;
+        if (dots > 1 || commas > 1)
+                return NULL;
         if (dot || !comma)
                 return dot;
-        if (comma != first_comma)
-                return NULL;
         return separator == ',' && end - comma == 4 ? NULL : comma;
 }
 
@@ -73,20 +97,11 @@ static bool shift(int64_t *value, int exponent) {
         return true;
 }
 
-bool csv_number_parse(const char *text, char separator, struct csv_number *ret) {
-        const char *p = text + strspn(text, " \t"), *end, *point;
-        bool negative = *p == '-';
+/* All digits up to end, in 10^-9. False: none, or too large. */
+static bool read_digits(const char *p, const char *end, const char *point, int64_t *ret, unsigned *ret_places) {
         unsigned places = 0, digits = 0;
         int64_t value = 0;
-        int exponent;
 
-        p += *p == '-' || *p == '+';
-        end = p + strspn(p, "0123456789.,'");
-        while (end > p && !is_digit(end[-1]))
-                end--;
-        if (has_many_dots(p, end))
-                return false;
-        point = find_point(p, end, separator);
         for (; p < end; p++) {
                 if (!is_digit(*p))
                         continue;
@@ -97,12 +112,47 @@ bool csv_number_parse(const char *text, char separator, struct csv_number *ret) 
                 if (!append(&value, *p - '0'))
                         return false;
         }
+        *ret = value;
+        *ret_places = places;
+        return digits > 0;
+}
+
+/* Behind the digits: what makes them negative in the books. */
+static bool is_closed_negative(const char **rest, bool is_bracketed) {
+        const char *p = *rest + strspn(*rest, " \t");
+
+        if (is_bracketed ? *p != ')' : *p != '-' || p[1] != '\0')
+                return false;
+        *rest = p + 1;
+        return true;
+}
+
+bool csv_number_parse(const char *text, char separator, struct csv_number *ret) {
+        const char *p = text + strspn(text, " \t"), *end, *point;
+        bool is_bracketed = *p == '(', negative;
+        unsigned places = 0;
+        int64_t value = 0;
+        int exponent;
+
+        p += is_bracketed;
+        negative = *p == '-';
+        p += *p == '-' || *p == '+';
+        end = find_end(p);
+        point = find_point(p, end, separator);
+        if (has_stray_dots(p, end) || !read_digits(p, end, point, &value, &places))
+                return false;
+        *ret = (struct csv_number) { .may_be_thousands = point && *p != '0' && is_group(point, p) };
         p = end + exponent_of(end, &exponent);
-        if (digits == 0 || !shift(&value, exponent + (int) (CSV_NUMBER_PLACES - places)))
+        if (!shift(&value, exponent + (int) (CSV_NUMBER_PLACES - places)))
+                return false;
+        if (is_closed_negative(&p, is_bracketed))
+                negative = !negative;
+        else if (is_bracketed)
                 return false;
         places = exponent > 0 ? (places > (unsigned) exponent ? places - (unsigned) exponent : 0)
                               : places + (unsigned) -exponent;
-        *ret = (struct csv_number) { .value = negative ? -value : value, .rest = p,
-                                     .places = places < CSV_NUMBER_PLACES ? places : CSV_NUMBER_PLACES };
+        ret->value = negative ? -value : value;
+        ret->rest = p;
+        ret->places = places < CSV_NUMBER_PLACES ? places : CSV_NUMBER_PLACES;
         return true;
 }

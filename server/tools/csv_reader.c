@@ -14,7 +14,10 @@ struct csv_reader {
         const char *name;
         uint64_t line;                  /* the one in text, from 1 */
         uint64_t done, total;           /* bytes */
-        bool any_separator;
+        bool is_export;                 /* made for people: see csv_take_exports */
+        enum { NARROW, WIDE_LITTLE, WIDE_BIG } width;  /* of a character in the file: one byte, or UTF-16 */
+        char pending[3];                /* what comes next, the last one first */
+        unsigned n_pending;
         char separator;                 /* of the line in text */
         size_t len;
         int failed;                     /* 0, or the error that ended reading */
@@ -48,17 +51,86 @@ static int fail_reading(struct csv_reader *c) {
         return c->failed;
 }
 
+/* Two bytes; EOF at the end, or where one is missing. */
+static int next_unit(struct csv_reader *c) {
+        int first = getc_unlocked(c->file), second = first == EOF ? EOF : getc_unlocked(c->file);
+
+        if (second == EOF)
+                return EOF;
+        c->done += 2;
+        return c->width == WIDE_BIG ? first << 8 | second : second << 8 | first;
+}
+
+/* Of UTF-16 the next byte as UTF-8; half a pair becomes a question mark. */
+static int next_wide(struct csv_reader *c) {
+        long code = next_unit(c);
+        int lead;
+
+        if (code == EOF)
+                return EOF;
+        if (code >= 0xd800 && code < 0xdc00) {
+                int low = next_unit(c);
+
+                code = low >= 0xdc00 && low < 0xe000 ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : '?';
+        } else if (code >= 0xdc00 && code < 0xe000) {
+                code = '?';
+        }
+        c->n_pending = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+        for (unsigned i = 0; i < c->n_pending; i++)
+                c->pending[i] = (char) (0x80 | (code >> 6 * i & 0x3f));
+        lead = c->n_pending == 0 ? 0 : 0xf0 << (3 - c->n_pending) & 0xff;
+        return lead | (int) (code >> 6 * c->n_pending);
+}
+
+static int next_byte(struct csv_reader *c) {
+        int ch;
+
+        if (c->n_pending > 0)
+                return (unsigned char) c->pending[--c->n_pending];
+        if (c->width != NARROW)
+                return next_wide(c);
+        ch = getc_unlocked(c->file);
+        c->done += ch != EOF;
+        return ch;
+}
+
+/* The mark in front of UTF-16, as spreadsheets write "Unicode text". */
+static void find_width(struct csv_reader *c) {
+        int first = getc_unlocked(c->file), second;
+
+        if (first != 0xff && first != 0xfe) {
+                ungetc(first, c->file);
+                return;
+        }
+        second = getc_unlocked(c->file);
+        c->done = 2;
+        if (first + second == 0xff + 0xfe) {
+                c->width = first == 0xff ? WIDE_LITTLE : WIDE_BIG;
+                return;
+        }
+        ungetc(second, c->file);
+        c->done = 1;
+        c->pending[0] = (char) first;
+        c->n_pending = 1;
+}
+
+static int fail_as_binary(struct csv_reader *c) {
+        if (c->line == 1 && c->len >= 4 && memcmp(c->text, "PK\3\4", 4) == 0)
+                return csv_fail(c, 1, "a workbook of a spreadsheet program, no text: save it as CSV there");
+        return csv_fail(c, (unsigned) c->len + 1, "a zero byte: this is no text");
+}
+
 /* The next line into text, without its end. 1, 0 at the end of the file. */
 static int read_line(struct csv_reader *c) {
         int ch = EOF;
 
-        c->line++;
+        if (c->line++ == 0)
+                find_width(c);
         c->len = 0;
         errno = 0;
-        while ((ch = getc_unlocked(c->file)) != EOF && ch != '\n') {
-                c->done++;
+        while ((ch = next_byte(c)) != EOF && ch != '\n') {
                 if (ch == '\0')
-                        return csv_fail(c, (unsigned) c->len + 1, "a zero byte: this is no text");
+                        return fail_as_binary(c);
                 if (c->len == CSV_LINE_MAX) {
                         (void) csv_fail(c, CSV_LINE_MAX + 1, "the line is longer than %d characters", CSV_LINE_MAX);
                         c->failed = -EFBIG;
@@ -66,7 +138,6 @@ static int read_line(struct csv_reader *c) {
                 }
                 c->text[c->len++] = (char) ch;
         }
-        c->done += ch == '\n';
         if (ch == EOF && ferror(c->file))
                 return fail_reading(c);
         if (ch == EOF && c->len == 0)
@@ -75,6 +146,39 @@ static int read_line(struct csv_reader *c) {
                 c->len--;
         c->text[c->len] = '\0';
         return 1;
+}
+
+/* What typesetters use in place of a blank, a minus and an apostrophe. */
+static const struct { const char *typeset; char plain; } plain_forms[] = {
+        { "\xc2\xa0", ' ' },     { "\xe2\x80\xaf", ' ' }, { "\xe2\x80\x89", ' ' }, { "\xe2\x80\x87", ' ' },
+        { "\xe2\x88\x92", '-' }, { "\xe2\x80\x99", '\'' },
+};
+
+/* The plain form of what stands at p, and in *ret_len how many bytes it took. A lone 0xA0 is the hard blank of files
+ * that are not in UTF-8. */
+static char plain_form(const char *p, bool follows_ascii, size_t *ret_len) {
+        for (size_t i = 0; i < ELEMENTS(plain_forms); i++) {
+                *ret_len = strlen(plain_forms[i].typeset);
+                if (strncmp(p, plain_forms[i].typeset, *ret_len) == 0)
+                        return plain_forms[i].plain;
+        }
+        *ret_len = 1;
+        return (unsigned char) *p == 0xa0 && follows_ascii ? ' ' : *p;
+}
+
+static void make_plain(char *text) {
+        char *to = text;
+        bool follows_ascii = true;
+
+        while (*text) {
+                size_t len;
+                char plain = plain_form(text, follows_ascii, &len);
+
+                follows_ascii = (unsigned char) text[len - 1] < 0x80;
+                *to++ = plain;
+                text += len;
+        }
+        *to = '\0';
 }
 
 /* ---- fields ---- */
@@ -153,7 +257,7 @@ static char find_separator(const char *text) {
 static int cut_fields(struct csv_reader *c) {
         size_t at = 0;
 
-        c->separator = c->any_separator ? find_separator(c->text) : ',';
+        c->separator = c->is_export ? find_separator(c->text) : ',';
         c->row.separator = c->separator;
         if (c->line == 1 && strncmp(c->text, "\xef\xbb\xbf", 3) == 0)
                 at = 3;
@@ -188,6 +292,8 @@ int csv_next(struct csv_reader *c, const struct csv_row **ret) {
                 do
                         r = read_line(c);
                 while (r > 0 && is_empty(c));
+        if (r > 0 && c->is_export)
+                make_plain(c->text);
         if (r > 0)
                 r = cut_fields(c);
         if (r > 0)
@@ -238,8 +344,8 @@ struct csv_reader *csv_free(struct csv_reader *c) {
         return NULL;
 }
 
-void csv_take_any_separator(struct csv_reader *c) {
-        c->any_separator = true;
+void csv_take_exports(struct csv_reader *c) {
+        c->is_export = true;
 }
 
 const char *csv_error(const struct csv_reader *c) {

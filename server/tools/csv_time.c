@@ -1,6 +1,7 @@
 #include "tools/csv_time.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -10,6 +11,9 @@
 
 enum {
         EPOCH_DIGITS = 10,        /* fewer are no time since 1970 that anybody measured at */
+        MICROSECONDS_DIGITS = 16,
+        NANOSECONDS_DIGITS = 19,
+        OFFSET_MAX_HOURS = 14,    /* no zone is further from UTC */
         HOUR_MS = 3600000,
         QUARTER_MS = 900000,
 };
@@ -81,7 +85,7 @@ bool csv_time_settle(const struct csv_time *t, bool day_first, int64_t *ret_ms) 
         if (t->first != 0 && !day_of_year(year_of(t->ms), day_first ? t->second : t->first,
                                           day_first ? t->first : t->second, &days))
                 return false;
-        *ret_ms = t->ms + days * 24 * HOUR_MS;
+        *ret_ms = t->ms + days * 24 * HOUR_MS - t->offset_min * INT64_C(60000);
         return true;
 }
 
@@ -131,14 +135,81 @@ static bool date_to_year(const char **p, int first, char separator, struct csv_t
         return true;
 }
 
+/* ---- names ---- */
+
+/* The letters at *p, three at least, as the beginning of one of the names, in whatever case. 1 and on; 0: none. */
+static int named(const char **p, const char *names) {
+        size_t len = 0;
+
+        while (isalpha((unsigned char) (*p)[len]))
+                len++;
+        for (int i = 1; len >= 3 && *names; i++, names += strlen(names) + 1)
+                if (strncasecmp(*p, names, 3) == 0 && (len == 3 || strncasecmp(*p, names, len) == 0)) {
+                        *p += len;
+                        skip(p, '.');
+                        return i;
+                }
+        return 0;
+}
+
+static int month_name(const char **p) {
+        return named(p, "January\0February\0March\0April\0May\0June\0July\0August\0September\0October\0"
+                        "November\0December\0");
+}
+
+static void skip_weekday(const char **p) {
+        if (named(p, "Monday\0Tuesday\0Wednesday\0Thursday\0Friday\0Saturday\0Sunday\0"))
+                skip(p, ',');
+        *p = skip_blanks(*p);
+}
+
+static void skip_separator(const char **p) {
+        if (!skip(p, '-') && !skip(p, ','))
+                skip(p, '/');
+        *p = skip_blanks(*p);
+}
+
+/* "21 Nov 2026", "21-Nov-26" behind the day, "Nov 21, 2026" with day 0. */
+static bool date_with_name(const char **p, int day, struct csv_time *t) {
+        int month, year;
+        unsigned digits;
+        int64_t days;
+
+        skip_separator(p);
+        month = month_name(p);
+        skip_separator(p);
+        if (month > 0 && day == 0) {
+                if (!number(p, 2, &day))
+                        return false;
+                skip_separator(p);
+        }
+        digits = number(p, 4, &year);
+        if (month == 0 || !put_year(year, digits, t) ||
+            !day_of_year(digits == 2 ? year + 2000 : year, month, day, &days))
+                return false;
+        t->ms += days * 24 * HOUR_MS;
+        return true;
+}
+
 static bool date(const char **p, struct csv_time *t) {
+        const char *begin = *p;
         unsigned digits;
         int first;
         char separator;
 
+        if (isalpha((unsigned char) **p))
+                return date_with_name(p, 0, t);
         digits = number(p, 4, &first);
+        if (digits == 1 || digits == 2) {
+                const char *named = *p;
+
+                if (date_with_name(&named, first, t)) {
+                        *p = named;
+                        return true;
+                }
+        }
         separator = **p;
-        if (digits == 0 || !separator || !strchr("-/.", separator))
+        if (*p == begin || !separator || !strchr("-/.", separator))
                 return false;
         (*p)++;
         if (digits == 4)
@@ -148,17 +219,21 @@ static bool date(const char **p, struct csv_time *t) {
 
 /* ---- the clock ---- */
 
-/* 12 AM is midnight. */
+/* 12 AM is midnight; "a.m." as well. */
 static bool half_day(const char **p, int *hour) {
         const char *q = skip_blanks(*p);
-        bool is_pm = strncasecmp(q, "pm", 2) == 0;
+        bool is_pm = *q == 'p' || *q == 'P';
 
-        if (!is_pm && strncasecmp(q, "am", 2) != 0)
+        if (!is_pm && *q != 'a' && *q != 'A')
                 return *hour <= 23;
-        if (*hour < 1 || *hour > 12)
+        q++;
+        skip(&q, '.');
+        if ((*q != 'm' && *q != 'M') || *hour < 1 || *hour > 12)
                 return false;
+        q++;
+        skip(&q, '.');
         *hour = *hour % 12 + (is_pm ? 12 : 0);
-        *p = q + 2;
+        *p = q;
         return true;
 }
 
@@ -184,6 +259,17 @@ bool csv_time_clock(const char *text, int64_t *ret_ms) {
 
 /* ---- both ---- */
 
+/* Microseconds and nanoseconds since 1970, as databases have them. */
+static bool parse_fine_epoch(const char *text, size_t digits, struct csv_time *ret) {
+        int64_t t = strtoll(text, NULL, 10);
+
+        if ((digits != MICROSECONDS_DIGITS && digits != NANOSECONDS_DIGITS) || !is_end(text + digits))
+                return false;
+        *ret = (struct csv_time) { .ms = digits == MICROSECONDS_DIGITS ? t / 1000 : t / 1000000, .is_utc = true,
+                                   .has_clock = true };
+        return true;
+}
+
 static bool parse_utc(const char *text, struct csv_time *ret) {
         size_t digits = strspn(text, "0123456789"), n;
         unsigned resolution_ms;
@@ -191,10 +277,35 @@ static bool parse_utc(const char *text, struct csv_time *ret) {
 
         if (digits < EPOCH_DIGITS && (digits != 4 || text[4] != '-'))
                 return false;
+        if (digits >= MICROSECONDS_DIGITS)
+                return parse_fine_epoch(text, digits, ret);
         n = capture_time_parse(text, &ms, &resolution_ms);
         if (n == 0 || !is_end(text + n))
                 return false;
         *ret = (struct csv_time) { .ms = ms, .is_utc = true, .has_clock = true };
+        return true;
+}
+
+/* "Z", "UTC", "GMT", and an offset there or alone: +01:00, +0100, +01. True where nothing stands. */
+static bool zone(const char **p, struct csv_time *t) {
+        int hours, minutes = 0;
+        bool is_negative;
+
+        *p = skip_blanks(*p);
+        if (**p == 'Z' || strncasecmp(*p, "UTC", 3) == 0 || strncasecmp(*p, "GMT", 3) == 0) {
+                *p = skip_blanks(*p + (**p == 'Z' ? 1 : 3));
+                t->is_utc = true;
+        }
+        is_negative = **p == '-';
+        if (!is_negative && **p != '+')
+                return true;
+        (*p)++;
+        if (!number(p, 2, &hours) || hours > OFFSET_MAX_HOURS)
+                return false;
+        if ((skip(p, ':') || isdigit((unsigned char) **p)) && (number(p, 2, &minutes) != 2 || minutes > 59))
+                return false;
+        t->offset_min = (int16_t) ((is_negative ? -1 : 1) * (60 * hours + minutes));
+        t->is_utc = true;
         return true;
 }
 
@@ -205,13 +316,14 @@ bool csv_time_parse(const char *text, struct csv_time *ret) {
 
         if (parse_utc(p, ret))
                 return true;
+        skip_weekday(&p);
         if (!date(&p, &t))
                 return false;
         if (*p == ',' || *p == 'T')
                 p++;
         p = skip_blanks(p);
         if (*p != '\0') {
-                if (!clock_time(&p, &clock_ms) || !is_end(p))
+                if (!clock_time(&p, &clock_ms) || !zone(&p, &t) || !is_end(p))
                         return false;
                 t.ms += clock_ms;
                 t.has_clock = true;

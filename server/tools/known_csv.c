@@ -1,7 +1,7 @@
 #include "tools/known_csv.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +16,7 @@
 struct raw_row {
         struct csv_time time;
         int64_t value;            /* or KNOWN_HOLE */
+        bool may_be_thousands;
 };
 
 struct reading {
@@ -27,75 +28,13 @@ struct reading {
         struct csv_row header;    /* fields point into header_text */
         char header_text[CSV_LINE_MAX + CSV_FIELDS_MAX + 1];
         unsigned places;          /* most that a value was written with */
+        int64_t converted_digit;  /* least that the last place of one in another unit is worth; 0: there is none */
         bool day_above_12, month_above_12, is_slashed;
-        const struct known_unit *cell_unit;
+        bool has_fractions, has_large;  /* values with a point that is one; with none, of three digits and more */
+        const struct csv_unit *cell_unit;    /* of the first value that has one behind it */
+        const struct csv_unit *beside_unit;  /* in the field behind the values */
         struct known_csv out;
 };
-
-/* ---- units ---- */
-
-static const struct known_unit units[] = {
-        { "kW", "power_w", 1000000000, false },      { "W", "power_w", 1000000, false },
-        { "MW", "power_w", 1000000000000, false },   { "mW", "power_w", 1000, false },
-        { "kWh", "energy_import_kwh", 0, true },     { "Wh", "energy_import_kwh", 0, true },
-        { "MWh", "energy_import_kwh", 0, true },     { "V", "voltage_v", 0, false },
-        { "mV", "voltage_v", 0, false },             { "A", "current_a", 0, false },
-        { "mA", "current_a", 0, false },             { "VA", "apparent_power_va", 0, false },
-        { "kVA", "apparent_power_va", 0, false },    { "var", "reactive_power_var", 0, false },
-        { "kvar", "reactive_power_var", 0, false },  { "Hz", "frequency_hz", 0, false },
-        { "C", "temperature_c", 0, false },          { "PF", "power_factor", 0, false },
-};
-
-/* Words that stand for one of them. */
-static const struct { const char *word, *name; } unit_words[] = {
-        { "kwatts", "kW" },  { "kilowatts", "kW" }, { "kilowatt", "kW" }, { "watts", "W" }, { "watt", "W" },
-        { "kwhs", "kWh" },   { "volts", "V" },      { "volt", "V" },      { "amps", "A" },  { "amp", "A" },
-        { "amperes", "A" },  { "celsius", "C" },
-};
-
-const struct known_unit *known_unit_find(const char *name, size_t len) {
-        for (unsigned i = 0; i < ELEMENTS(units); i++)
-                if (strlen(units[i].name) == len && strncmp(units[i].name, name, len) == 0)
-                        return &units[i];
-        for (unsigned i = 0; i < ELEMENTS(unit_words); i++)
-                if (strlen(unit_words[i].word) == len && strncasecmp(unit_words[i].word, name, len) == 0)
-                        return known_unit_find(unit_words[i].name, strlen(unit_words[i].name));
-        for (unsigned i = 0; i < ELEMENTS(units); i++)
-                if (strlen(units[i].name) == len && strncasecmp(units[i].name, name, len) == 0)
-                        return &units[i];
-        return NULL;
-}
-
-const char *known_unit_names(void) {
-        return "W, kW, MW, mW, Wh, kWh, MWh, V, mV, A, mA, VA, kVA, var, kvar, Hz, C or PF";
-}
-
-/* The A of "phase A" is no ampere: a letter counts in brackets, behind an underline or a comma, or alone. */
-static bool may_be_unit(const char *header, const char *word, size_t len) {
-        const char *before = word;
-
-        if (len > 1 || (word == header && word[1] == '\0'))
-                return true;
-        while (before > header && before[-1] == ' ')
-                before--;
-        return before > header && strchr("([_,/", before[-1]);
-}
-
-/* The last word that is a unit: "House-Mains (kWatts)", "power_w", "Power [W]". */
-static const struct known_unit *unit_in(const char *header) {
-        const struct known_unit *found = NULL;
-
-        for (const char *p = header; *p;) {
-                size_t len = 0;
-
-                while (isalpha((unsigned char) p[len]))
-                        len++;
-                if (len > 0 && may_be_unit(header, p, len) && known_unit_find(p, len))
-                        found = known_unit_find(p, len);
-                p += len > 0 ? len : 1;
-        }
-        return found;
-}
 
 /* ---- columns ---- */
 
@@ -116,28 +55,38 @@ static const char *header_of(const struct reading *k, unsigned column) {
         return column < k->header.n_fields ? k->header.fields[column].text : "";
 }
 
-/* A number with nothing behind it but a unit. */
-static bool cell_number(const struct csv_row *row, unsigned column, struct csv_number *ret) {
+/* A number with nothing behind it but a unit; *ret_unit NULL: nothing at all. */
+static bool cell_number(const struct csv_row *row, unsigned column, struct csv_number *ret,
+                        const struct csv_unit **ret_unit) {
         const char *rest;
 
         if (column >= row->n_fields || !csv_number_parse(row->fields[column].text, row->separator, ret))
                 return false;
         rest = ret->rest + strspn(ret->rest, " \t");
-        ret->rest = rest;
-        return *rest == '\0' || known_unit_find(rest, strlen(rest));
+        *ret_unit = *rest ? csv_unit_find(rest, strlen(rest)) : NULL;
+        return *rest == '\0' || *ret_unit;
 }
 
-/* The field with the time, together with the one behind it where that has the clock. */
-static bool find_time(struct reading *k, const struct csv_row *row) {
-        struct csv_time t;
+static bool is_clock(const struct csv_row *row, unsigned column) {
         int64_t clock_ms;
+
+        return column < row->n_fields && csv_time_clock(row->fields[column].text, &clock_ms);
+}
+
+/* The field with the time, together with the one behind it or before it where that has the clock. */
+static bool find_time(struct reading *k, const struct csv_row *row) {
+        unsigned before = k->time_column;
+        struct csv_time t;
 
         for (unsigned i = 0; i < row->n_fields; i++) {
                 if (!csv_time_parse(row->fields[i].text, &t))
                         continue;
                 k->time_column = i;
-                k->clock_column = !t.has_clock && i + 1 < row->n_fields &&
-                                  csv_time_clock(row->fields[i + 1].text, &clock_ms) ? i + 1 : NONE;
+                k->clock_column = t.has_clock ? NONE : is_clock(row, i + 1) ? i + 1 :
+                                  i > 0 && is_clock(row, i - 1) ? i - 1 : NONE;
+                /* What was taken for rows stood above the table, such as the day of the export. */
+                if (before != i)
+                        k->n = k->out.rows = k->out.blanks = 0;
                 return true;
         }
         return false;
@@ -178,24 +127,75 @@ static int wanted_column(struct reading *k, const struct csv_row *row) {
         return 0;
 }
 
-static void first_column_with_numbers(struct reading *k, const struct csv_row *row) {
+static bool is_value(const struct reading *k, const struct csv_row *row, unsigned column,
+                     const struct csv_unit **ret_unit) {
         struct csv_number number;
 
-        for (unsigned i = 0; i < row->n_fields && k->value_column == NONE; i++)
-                if (i != k->time_column && i != k->clock_column && cell_number(row, i, &number))
-                        k->value_column = i;
+        return column != k->time_column && column != k->clock_column && cell_number(row, column, &number, ret_unit);
 }
 
-/* The first row with a time says where the time is; what stood above it are headers. */
+/* The first with numbers and a unit, else the first with numbers: those without may count the rows. */
+static void choose_column(struct reading *k, const struct csv_row *row) {
+        const struct csv_unit *unit;
+        bool has_unit = false;
+
+        for (unsigned i = 0; i < row->n_fields && !has_unit; i++) {
+                if (!is_value(k, row, i, &unit))
+                        continue;
+                has_unit = unit || csv_unit_in(header_of(k, i));
+                if (has_unit || k->value_column == NONE)
+                        k->value_column = i;
+        }
+}
+
+/* Tells the columns that could have been meant, as many as there is room for. */
+static void name_others(struct reading *k, const struct csv_row *row) {
+        const struct csv_unit *unit;
+        size_t len = 0;
+
+        for (unsigned i = 0; i < row->n_fields; i++) {
+                const char *name = header_of(k, i);
+
+                if (i == k->value_column || !*name || !is_value(k, row, i, &unit) ||
+                    len + strlen(name) + 3 > sizeof k->out.others)
+                        continue;
+                len += (size_t) snprintf(k->out.others + len, sizeof k->out.others - len, "%s%s", len > 0 ? ", " : "",
+                                         name);
+        }
+}
+
+static bool has_value(const struct reading *k, const struct csv_row *row) {
+        const struct csv_unit *unit;
+
+        for (unsigned i = 0; i < row->n_fields; i++)
+                if (is_value(k, row, i, &unit))
+                        return true;
+        return false;
+}
+
+/* The first row with a time and a number says where they are; what stood above it are headers, and rows that hold
+ * nothing yet. */
 static int settle_columns(struct reading *k, const struct csv_row *row) {
-        if (k->time_column == NONE && !find_time(k, row)) {
+        const char *beside;
+        int r = 0;
+
+        if (!find_time(k, row)) {
                 keep_header(k, row);
+                k->time_column = k->n > 0 ? k->time_column : NONE;
                 return 0;
         }
-        if (k->options->column)
-                return wanted_column(k, row);
-        first_column_with_numbers(k, row);
-        return 0;
+        if (!has_value(k, row))
+                return 0;
+        if (k->options->column) {
+                r = wanted_column(k, row);
+        } else {
+                choose_column(k, row);
+                name_others(k, row);
+        }
+        beside = r == 0 && k->value_column + 1 < row->n_fields ? row->fields[k->value_column + 1].text : "";
+        if (strlen(beside) > 1 || strcmp(beside, "W") == 0)
+                k->beside_unit = csv_unit_find(beside, strlen(beside));
+        return r;
 }
 
 /* ---- rows ---- */
@@ -213,7 +213,7 @@ static bool row_time(const struct reading *k, const struct csv_row *row, struct 
         return true;
 }
 
-static int add_raw(struct reading *k, struct csv_time time, int64_t value) {
+static int add_raw(struct reading *k, const struct raw_row *row) {
         if (k->n == k->cap) {
                 size_t cap = k->cap ? k->cap + k->cap / 2 : 1024;
                 struct raw_row *rows = reallocarray(k->rows, cap, sizeof *rows);
@@ -223,36 +223,81 @@ static int add_raw(struct reading *k, struct csv_time time, int64_t value) {
                 k->rows = rows;
                 k->cap = cap;
         }
-        k->rows[k->n++] = (struct raw_row) { time, value };
+        k->rows[k->n++] = *row;
         return 0;
 }
 
-static int take_row(struct reading *k, const struct csv_row *row) {
-        int64_t value = KNOWN_HOLE;
+static int64_t digit_of(unsigned places) {
+        int64_t digit = KNOWN_UNITS;
+
+        while (places-- > 0)
+                digit /= 10;
+        return digit;
+}
+
+/* Of an app that turns to kW where W become many: all in the unit of the first one. */
+static bool convert(struct reading *k, const struct csv_unit *unit, struct csv_number *number) {
+        int64_t digit = digit_of(number->places);
+
+        if (!unit || unit == k->cell_unit)
+                k->places = number->places > k->places ? number->places : k->places;
+        else if (!csv_unit_convert(unit, k->cell_unit, &number->value) ||
+                 !csv_unit_convert(unit, k->cell_unit, &digit))
+                return false;
+        else if (k->converted_digit == 0 || digit < k->converted_digit)
+                k->converted_digit = digit > 0 ? digit : 1;
+        return true;
+}
+
+/* Cells that are empty have nothing to tell; those with other text are remembered. */
+static void note_text(struct reading *k, const struct csv_row *row) {
+        const char *text = k->value_column < row->n_fields ? row->fields[k->value_column].text : "";
+
+        if (*text == '\0' || k->value_column == NONE)
+                return;
+        if (k->out.not_numbers++ == 0)
+                snprintf(k->out.not_number, sizeof k->out.not_number, "%s", text);
+}
+
+static void take_value(struct reading *k, const struct csv_row *row, struct raw_row *ret) {
+        const struct csv_unit *unit = NULL;
         struct csv_number number;
-        struct csv_time time;
+
+        if (k->value_column == NONE || !cell_number(row, k->value_column, &number, &unit)) {
+                note_text(k, row);
+                return;
+        }
+        if (!k->cell_unit)
+                k->cell_unit = unit;
+        if (!convert(k, unit, &number)) {
+                note_text(k, row);
+                return;
+        }
+        ret->value = number.value;
+        ret->may_be_thousands = number.may_be_thousands;
+        k->has_fractions |= number.places > 0 && !number.may_be_thousands;
+        k->has_large |= number.places == 0 && llabs(number.value) >= 100 * (int64_t) KNOWN_UNITS;
+}
+
+static int take_row(struct reading *k, const struct csv_row *row) {
+        struct raw_row taken = { .value = KNOWN_HOLE };
         int r = 0;
 
         if (k->value_column == NONE)
                 r = settle_columns(k, row);
         if (r < 0 || k->time_column == NONE)
                 return r;
-        if (!row_time(k, row, &time)) {
-                k->out.skipped++;
+        if (!row_time(k, row, &taken.time)) {
+                k->out.skipped += k->value_column != NONE;
                 return 0;
         }
-        if (k->value_column != NONE && cell_number(row, k->value_column, &number)) {
-                value = number.value;
-                k->places = number.places > k->places ? number.places : k->places;
-                if (!k->cell_unit && *number.rest)
-                        k->cell_unit = known_unit_find(number.rest, strlen(number.rest));
-        }
-        k->is_slashed |= time.first != 0;
-        k->day_above_12 |= time.first > 12;
-        k->month_above_12 |= time.second > 12;
+        take_value(k, row, &taken);
+        k->is_slashed |= taken.time.first != 0;
+        k->day_above_12 |= taken.time.first > 12;
+        k->month_above_12 |= taken.time.second > 12;
         k->out.rows++;
-        k->out.blanks += value == KNOWN_HOLE;
-        return add_raw(k, time, value);
+        k->out.blanks += taken.value == KNOWN_HOLE;
+        return add_raw(k, &taken);
 }
 
 /* ---- days that could be months ---- */
@@ -286,28 +331,60 @@ static void settle_day(struct reading *k) {
 
 /* ---- the end ---- */
 
+/* From the newest to the oldest: the hour that comes twice in autumn goes by the order of time. */
+static bool is_reversed(const struct reading *k) {
+        size_t falls = 0, rises = 0;
+
+        for (size_t i = 1; i < k->n; i++) {
+                falls += k->rows[i].time.ms < k->rows[i - 1].time.ms;
+                rises += k->rows[i].time.ms > k->rows[i - 1].time.ms;
+        }
+        return falls > rises;
+}
+
+static int put_time(struct reading *k, const struct raw_row *row, struct csv_zone *zone) {
+        int64_t ms;
+
+        if (!csv_time_settle(&row->time, k->out.day_first, &ms)) {
+                k->out.skipped++;
+                k->out.rows--;
+                k->out.blanks -= row->value == KNOWN_HOLE;
+                return 0;
+        }
+        if (!row->time.is_utc) {
+                k->out.is_local = true;
+                ms = csv_zone_utc(zone, ms);
+        }
+        return known_add(&k->out.known, ms, row->value);
+}
+
 static int put_times(struct reading *k) {
         struct csv_zone zone = { .valid = false };
+        bool is_backwards = is_reversed(k);
         int r = 0;
 
         settle_day(k);
-        for (size_t i = 0; r >= 0 && i < k->n; i++) {
-                struct raw_row *row = &k->rows[i];
-                int64_t ms = row->time.ms;
-
-                if (!row->time.is_utc) {
-                        if (!csv_time_settle(&row->time, k->out.day_first, &ms)) {
-                                k->out.skipped++;
-                                k->out.rows--;
-                                k->out.blanks -= row->value == KNOWN_HOLE;
-                                continue;
-                        }
-                        k->out.is_local = true;
-                        ms = csv_zone_utc(&zone, ms);
-                }
-                r = known_add(&k->out.known, ms, row->value);
-        }
+        for (size_t i = 0; r >= 0 && i < k->n; i++)
+                r = put_time(k, &k->rows[is_backwards ? k->n - 1 - i : i], &zone);
         return r;
+}
+
+/* "1.234" beside "987", and never "1.5" or "0.987": the points stand between thousands. "1.234 kW" beside "987 W" is
+ * something else. */
+static void settle_thousands(struct reading *k) {
+        bool any = false;
+
+        if (k->has_fractions || !k->has_large || k->converted_digit > 0)
+                return;
+        for (size_t i = 0; i < k->n; i++) {
+                struct raw_row *row = &k->rows[i];
+
+                if (row->may_be_thousands && __builtin_mul_overflow(row->value, INT64_C(1000), &row->value))
+                        row->value = KNOWN_HOLE;
+                any |= row->may_be_thousands;
+        }
+        k->out.were_thousands = any;
+        k->places = any ? 0 : k->places;
 }
 
 static void put_unit(struct reading *k) {
@@ -317,72 +394,15 @@ static void put_unit(struct reading *k) {
                 snprintf(k->out.column, sizeof k->out.column, "%s", header);
         else
                 snprintf(k->out.column, sizeof k->out.column, "%u", k->value_column + 1);
-        k->out.unit = k->options->unit ? k->options->unit : k->cell_unit ? k->cell_unit : unit_in(header);
+        k->out.unit = k->options->unit ? k->options->unit : k->cell_unit ? k->cell_unit : csv_unit_in(header);
+        if (!k->out.unit)
+                k->out.unit = k->beside_unit;
         k->out.unit_assumed = !k->out.unit;
         if (k->out.unit_assumed)
-                k->out.unit = known_unit_find("kW", 2);
-        k->out.known.digit = KNOWN_UNITS;
-        for (unsigned i = 0; i < k->places; i++)
-                k->out.known.digit /= 10;
-}
-
-static int compare_values(const void *a, const void *b) {
-        int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
-
-        return (x > y) - (x < y);
-}
-
-#define PARTS    16  /* of the export, compared with each other */
-#define PART_MAX 255 /* rows looked at in each */
-
-/* The middle one of the values in a part; false when it has none. */
-static bool middle_of(const struct known *k, size_t part, int64_t *ret) {
-        size_t begin = part * k->n / PARTS, end = (part + 1) * k->n / PARTS, n = 0;
-        size_t step = (end - begin) / PART_MAX + 1;
-        int64_t values[PART_MAX + 1];
-
-        for (size_t i = begin; i < end; i += step)
-                if (k->rows[i].value != KNOWN_HOLE)
-                        values[n++] = k->rows[i].value;
-        qsort(values, n, sizeof *values, compare_values);
-        if (n > 0)
-                *ret = values[n / 2];
-        return n > 0;
-}
-
-/* A register only grows, but for a value that is wrong or a digit that trembles; energies that do not are those of
- * one interval each. */
-static bool is_register(const struct known *k) {
-        int64_t last = 0, value;
-        unsigned parts = 0, falls = 0;
-
-        for (size_t i = 0; i < PARTS; i++) {
-                if (!middle_of(k, i, &value))
-                        continue;
-                falls += parts > 0 && value < last;
-                last = value;
-                parts++;
-        }
-        return falls <= 1;
-}
-
-static void settle_energy(struct known_csv *out) {
-        double units_per_kwh = out->unit->name[0] == 'W' ? 1e3 : out->unit->name[0] == 'M' ? 1e-3 : 1;
-        struct known *k = &out->known;
-        int64_t sum = 0;
-
-        k->is_total = true;
-        k->register_max = KNOWN_REGISTER_MAX_KWH * units_per_kwh;
-        if (is_register(k))
-                return;
-        out->were_increments = k->is_sloped = true;
-        for (size_t i = 0; i < k->n; i++) {
-                int64_t value = k->rows[i].value;
-
-                k->rows[i].value = value == KNOWN_HOLE ? KNOWN_HOLE : sum;
-                if (value == KNOWN_HOLE || __builtin_add_overflow(sum, value, &sum))
-                        k->rows[i].value = KNOWN_HOLE;
-        }
+                k->out.unit = csv_unit_find("kW", 2);
+        k->out.known.digit = digit_of(k->places);
+        if (k->converted_digit > k->out.known.digit)
+                k->out.known.digit = k->converted_digit;
 }
 
 static int finish(struct reading *k) {
@@ -391,6 +411,7 @@ static int finish(struct reading *k) {
         if (k->n == 0)
                 return csv_fail(k->csv, 1, "no row with a time; expected a column such as 12/31/2026 23:59:59, "
                                 "2026-12-31 23:59:59 or 1798761599");
+        settle_thousands(k);
         r = put_times(k);
         if (r < 0)
                 return r;
@@ -400,8 +421,8 @@ static int finish(struct reading *k) {
                                 k->options->column ? k->options->column : "");
         put_unit(k);
         r = known_finish(&k->out.known);
-        if (r >= 0 && k->out.unit->is_energy)
-                settle_energy(&k->out);
+        if (r >= 0 && k->out.unit->kind == CSV_UNIT_ENERGY)
+                k->out.were_increments = known_make_total(&k->out.known, 1e3 / (double) k->out.unit->size);
         return r;
 }
 
@@ -424,7 +445,7 @@ static int read_rows(struct reading *k, const char *name, char *error) {
         const struct csv_row *row;
         int r;
 
-        csv_take_any_separator(k->csv);
+        csv_take_exports(k->csv);
         while ((r = csv_next(k->csv, &row)) > 0) {
                 r = take_row(k, row);
                 if (r < 0)

@@ -2,37 +2,29 @@
 #pragma once
 
 #include "tools/csv_reader.h"
+#include "tools/csv_unit.h"
 #include "workbench/correlate/known.h"
 
 #define KNOWN_CSV_NAME_MAX 64
 
-/* What a column may hold. */
-struct known_unit {
-        const char *name;         /* as it is shown */
-        const char *quantity;     /* of the catalogue; NULL: none */
-        int64_t kilowatt_units;   /* what one is in 10^-9 kW; 0: it is no power */
-        bool is_energy;
-};
-
-/* Not case-sensitive, but where mW and MW are two things. NULL: none of that name. */
-const struct known_unit *known_unit_find(const char *name, size_t len);
-/* "W, kW, ..." for messages. */
-const char *known_unit_names(void);
-
 struct known_csv_options {
-        const char *column;       /* a name, or a number from 1; NULL: the first with numbers */
-        const struct known_unit *unit;  /* NULL: as the header says */
+        const char *column;       /* a name, or a number from 1; NULL: the first with numbers, and a unit if any */
+        const struct csv_unit *unit;  /* NULL: as the header says */
         int64_t near_first_ms, near_last_ms;  /* the recording; settles days that could be months */
 };
 
 struct known_csv {
         struct known known;
-        const struct known_unit *unit;
+        const struct csv_unit *unit;
         bool unit_assumed;        /* nobody named it */
         char column[KNOWN_CSV_NAME_MAX];  /* its header, or its number */
         uint64_t rows;            /* with a time */
         uint64_t blanks;          /* of them without a value */
-        uint64_t skipped;         /* other lines, below the first row */
+        uint64_t skipped;         /* other lines, below the first value */
+        uint64_t not_numbers;     /* of the blanks, those with some text: the first one is */
+        char not_number[24];
+        char others[100];         /* columns with numbers that were not chosen; "" */
+        bool were_thousands;      /* "1.234" was taken for a thousand and more */
         bool is_local;            /* times were wall clock, taken for this host's */
         bool day_undecided;       /* days could be months throughout */
         bool day_first;

@@ -105,16 +105,28 @@ def test_truncated_packets_are_counted(pair, tmp_path):
     assert fields[0]["group"] == "dp 116" and fields[0]["matched"] == fields[0]["total"]
 
 
+def test_which_column_was_meant(pair, tmp_path):
+    """Values that have nothing to do with it may fit by chance: that is said, and what else could be compared."""
+    rng = random.Random(3)
+    rows = ["t,Solar (W),Mains (W)"] + ["%d,%d,5" % (START + i, rng.randrange(9000)) for i in range(0, 600, 20)]
+    (tmp_path / "two.csv").write_text("\n".join(rows) + "\n")
+    fields, summary = correlate(pair[0], tmp_path / "two.csv")
+    assert not any(field["decided"] for field in fields)
+    assert any("by chance" in w or "no field" in w for w in summary["warnings"])
+    assert "'Solar (W)' was compared; --column takes others: Mains (W)" in summary["warnings"]
+
+
 def test_nothing_follows(pair, tmp_path):
     (tmp_path / "flat.csv").write_text("t,W\n" + "".join("%d,5\n" % (START + i) for i in range(600)))
     fields, summary = correlate(pair[0], tmp_path / "flat.csv")
     assert fields == [] and "no field follows these values" in summary["warnings"] and summary["distinct"] == 1
 
 
-def test_on_a_terminal(pair):
+def terminal(*args):
+    """What is shown on a terminal, line by line."""
     leader, follower = pty.openpty()
     with os.fdopen(leader, "rb", closefd=True) as screen:
-        process = subprocess.Popen(command("correlate", *pair), stdout=follower, stderr=subprocess.DEVNULL,
+        process = subprocess.Popen(command("correlate", *args), stdout=follower, stderr=subprocess.DEVNULL,
                                    env={**os.environ, "TZ": "UTC"})
         os.close(follower)
         text = b""
@@ -124,8 +136,27 @@ def test_on_a_terminal(pair):
         except OSError:  # the other end has gone
             pass
         assert process.wait(TIMEOUT) == 0
-    text = text.decode()
-    assert text.startswith("RANK") and "dp 116[4]" in text and "0.1 W" in text and "beware: the CSV's clock" in text
+    return text.decode().splitlines()
+
+
+def test_on_a_terminal(pair):
+    lines = terminal(*pair)
+    assert lines[0].split() == ["RANK", "SURE", "PART", "OFFSET", "WIDTH", "ORDER", "SIGN", "SCALE", "LAG", "S", "MATCHED"]
+    assert lines[1].split()[:9] == ["1", "yes", "dp", "116[4]", "0", "4", "be", "?", "0.1"]
+    assert "beware: the CSV's clock" in "\n".join(lines)
+
+
+def test_eighty_columns(pair, tmp_path):
+    """Also where there is much to beware of, and where a header brings commands for the terminal."""
+    rows = ["t,first\x1b[2Jcolumn with a long name,second (W)," + ",".join("more %d" % i for i in range(20))]
+    rows += ["%d,x,%s" % (START + i, ",".join(["N/A" if i % 7 == 0 else str(i * i % 97)] * 21)) for i in range(600)]
+    (tmp_path / "wide.csv").write_text("\n".join(rows) + "\n")
+    lines = terminal(pair[0], tmp_path / "wide.csv")
+    assert max(map(len, lines)) <= 80, lines
+    assert "\x1b" not in "".join(lines)
+    text = " ".join(line.strip() for line in lines)
+    assert "85 cells with values hold no number, such as 'N/A'" in text
+    assert "'second (W)' was compared; --column takes others: more 0, more 1," in text and text.endswith(tuple("0123456789"))
 
 
 @pytest.mark.parametrize("capture, known, words", [

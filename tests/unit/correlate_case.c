@@ -379,7 +379,7 @@ void correlate_case_run(const struct correlate_case *c, struct correlate_case_an
         csv_options.near_last_ms = ret->packets.last_ms;
         must(known_csv_read_stream(fmemopen(c->csv, c->csv_len, "r"), "csv", &csv_options, &ret->csv, error) == 0,
              error);
-        options.kilowatt_units = ret->csv.unit->kilowatt_units;
+        options.kilowatt_units = csv_unit_kilowatts(ret->csv.unit);
         must(correlate(&ret->packets, &ret->csv.known, &options, ret->result) == 0, "correlate");
 }
 

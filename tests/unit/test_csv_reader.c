@@ -130,7 +130,7 @@ static void test_separators(void **state) {
         struct csv_reader *c = open_string("a,b\nc;\"d;e\" ;f,g\nh\t i \t\nj;k\tl\n\"m;n\",o\n");
 
         (void) state;
-        csv_take_any_separator(c);
+        csv_take_exports(c);
         assert_int_equal(next(c, "a|b")->separator, ',');
         assert_int_equal(next(c, "c|d;e|f,g")->separator, ';');
         assert_int_equal(next(c, "h|i|")->separator, '\t');
@@ -141,8 +141,34 @@ static void test_separators(void **state) {
         next(c, "a;b|c");
         assert_end(c);
         c = open_string("\"a\" b;c\n");
-        csv_take_any_separator(c);
+        csv_take_exports(c);
         assert_error(c, -EINVAL, "test:1:5: expected a separator behind the closing quote");
+}
+
+/* "t,\u00e4\n\U0001f50c,\ud83d?\n" either way round, the last half without its other half. */
+static void test_wide_characters(void **state) {
+        static const char little[] = "\xff\xfet\0,\0\xe4\0\n\0\x3d\xd8\x0c\xdd,\0\x0c\xdd\n\0\x3d";
+        static const char big[] = "\xfe\xff\0t\0,\0\xe4\0\n\xd8\x3d\xdd\x0c\0,\xdd\x0c\0\n";
+        struct csv_reader *c = open_text(little, sizeof little - 1);
+
+        (void) state;
+        next(c, "t|\xc3\xa4");
+        next(c, "\xf0\x9f\x94\x8c|?");
+        assert_end(c);
+        c = open_text(big, sizeof big - 1);
+        next(c, "t|\xc3\xa4");
+        next(c, "\xf0\x9f\x94\x8c|?");
+        assert_end(c);
+        /* No mark: bytes are what they are. */
+        c = open_text("\xff,\xfe\n", 4);
+        next(c, "\xff|\xfe");
+        assert_end(c);
+}
+
+static void test_workbooks(void **state) {
+        (void) state;
+        assert_error(open_text("PK\3\4\24\0\6\0", 8), -EINVAL, "test:1:1: a workbook of a spreadsheet program, no "
+                     "text: save it as CSV there");
 }
 
 static void test_limits(void **state) {
@@ -211,7 +237,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),   cmocka_unit_test(test_line_ends_and_mark),
                 cmocka_unit_test(test_quotes),  cmocka_unit_test(test_blanks),
-                cmocka_unit_test(test_separators),
+                cmocka_unit_test(test_separators), cmocka_unit_test(test_wide_characters),
+                cmocka_unit_test(test_workbooks),
                 cmocka_unit_test(test_limits),  cmocka_unit_test(test_callers_errors),
                 cmocka_unit_test(test_files),
         };

@@ -41,13 +41,21 @@ static void test_times(void **state) {
                 "1702036800000", "1702036800.0", "2023-12-08 12:00:00", "2023-12-08T12:00:00", "2023-12-08 12:00",
                 "2023/12/08 12:00:00", "12/08/2023 12:00:00", "12/8/2023 12:00", "12/08/23 12:00:00",
                 "12/8/2023, 12:00:00 PM", "12/08/2023 12:00 pm", "08.12.2023 12:00:00", "8.12.2023 12:00",
-                "08.12.23 12:00:00", "  2023-12-08 12:00:00  ", "2023-12-08 12:00:00.000",
+                "08.12.23 12:00:00", "  2023-12-08 12:00:00  ", "2023-12-08 12:00:00.000", "1702036800000000",
+                "1702036800000000000", "2023-12-08 13:00:00+0100", "2023-12-08 13:00:00 +01:00",
+                "2023-12-08T13:00:00+01", "12/08/2023 13:00:00 +01:00", "08.12.2023 07:00 -0500",
+                "2023-12-08 12:00:00 UTC", "12/08/2023 12:00:00 GMT", "12/08/2023 2:00 PM GMT+2", "8-Dec-2023 12:00",
+                "08-dec-23 12:00:00", "8 December 2023 12:00:00", "Dec 8, 2023 12:00:00 PM", "December 8 2023, 12:00",
+                "12/8/2023 12:00:00 p.m.", "Fri 08.12.2023 12:00", "Fri, 8 Dec 2023 12:00:00 GMT",
+                "friday 2023-12-08 12:00:00Z",
         };
         static const char *const none[] = {
                 "", "time", "12:00:00", "1.6560", "170203680", "2023-13-08 12:00:00", "2023-02-29 12:00:00",
                 "31.04.2023 12:00", "2023-12-08 24:00:00", "2023-12-08 12:60:00", "2023-12-08 12:00:00 noon",
                 "12/08/2023 13:00 PM", "0/08/2023 12:00:00", "13/13/2023 12:00:00", "1/2/3/4", "08-12-202",
-                "192.168.1.1", "2023-12-08 12:00:00+", "99999999999999999999",
+                "192.168.1.1", "2023-12-08 12:00:00+", "99999999999999999999", "17020368000000", "8-De-2023 12:00",
+                "8-Decem-2023x", "Decembers 8 2023", "31-Feb-2023 12:00", "2023-12-08 12:00:00 +15:00",
+                "2023-12-08 12:00:00 +01:60", "2023-12-08 12:00:00 CEST", "2023-12-08 12:00 a", "12/08/2023 0:00 am",
         };
 
         (void) state;
@@ -61,6 +69,8 @@ static void test_times(void **state) {
         assert_int_equal(time_of("12/8/2023 12:00:00 AM", false), NOON - 12 * 3600000);
         assert_int_equal(time_of("2023-12-08 12:00:00.250", false), NOON + 250);
         assert_int_equal(time_of("29.02.2024 00:00", false), INT64_C(1709164800000));
+        /* The first day of a year here is the last one of another in UTC. */
+        assert_int_equal(time_of("01/01/2024 00:30 +01:00", false), INT64_C(1704065400000));
 }
 
 static void test_zones(void **state) {
@@ -91,7 +101,8 @@ static void assert_number(const char *text, char separator, int64_t value, unsig
 }
 
 static void test_numbers(void **state) {
-        static const char *const none[] = { "", "-", "kW", "n/a", ".", "1.2.3", "unavailable", "99999999999" };
+        static const char *const none[] = { "", "-", "kW", "n/a", ".", "1.2.3", "unavailable", "99999999999",
+                                            "192.168.1.12", "(5", "(n/a)" };
         struct csv_number n;
 
         (void) state;
@@ -107,6 +118,13 @@ static void test_numbers(void **state) {
         assert_number("2.5e-3", ',', 2500000, 4, "");
         assert_number("1e3", ',', INT64_C(1000000000000), 0, "");
         assert_number("0.1234567891234", ',', 123456789, 9, "");
+        assert_number("1 234 567,8 W", ';', INT64_C(1234567800000000), 1, " W");
+        assert_number("1.234.567", ';', INT64_C(1234567000000000), 0, "");
+        assert_number("5 858.9", ',', INT64_C(5858900000000), 1, "");
+        assert_number("12 5", ',', INT64_C(12000000000), 0, " 5");
+        assert_number("(1,234.5)", ',', -INT64_C(1234500000000), 1, "");
+        assert_number("12.5-", ',', -INT64_C(12500000000), 1, "");
+        assert_number("12.5 - 13", ',', INT64_C(12500000000), 1, " - 13");
         for (size_t i = 0; i < ELEMENTS(none); i++)
                 if (csv_number_parse(none[i], ',', &n))
                         fail_msg("%s is no number", none[i]);
@@ -178,6 +196,87 @@ static void test_forms(void **state) {
         read_text("t,a\n1702036802,3\n1702036801,2\n1702036800,1\n", NULL);
         assert_row(0, NOON, 1000000000);
         assert_row(2, NOON + 2000, 3000000000);
+}
+
+/* What stands above a table, beside it and below it. */
+static void test_tables(void **state) {
+        (void) state;
+        read_text("Account,12345\nExported,2023-12-09 09:00:00\nFrom;2023-12-08\nTime,Power (W)\n"
+                  "1702036800,5\n1702036801,6\nTotal,11\n", NULL);
+        assert_row(0, NOON, 5000000000);
+        assert_string_equal(csv.column, "Power (W)");
+        assert_int_equal(csv.rows, 2);
+        assert_int_equal(csv.skipped, 1);
+        /* Rows are numbered. */
+        read_text("#,Time,Power (W),Voltage (V)\n1,1702036800,500,230\n2,1702036801,600,231\n", NULL);
+        assert_row(0, NOON, INT64_C(500000000000));
+        assert_string_equal(csv.others, "#, Voltage (V)");
+        read_text("Time,Power (W)\n1702036800,5\n", "power");
+        assert_string_equal(csv.others, "");
+        /* The clock stands before the day. */
+        read_text("Time,Date,W\n12:00:00,12/08/2023,5\n12:00:01,12/08/2023,6\n", NULL);
+        assert_row(1, NOON + 1000, 6000000000);
+        read_text("TYPE,DATE,START TIME,END TIME,USAGE,UNITS,NOTES\nElectric,2023-12-08,12:00,12:14,0.25,kWh,\n"
+                  "Electric,2023-12-08,12:15,12:29,0.20,kWh,\n", NULL);
+        assert_row(0, NOON, 250000000);
+        assert_string_equal(csv.unit->name, "kWh");
+        assert_false(csv.unit_assumed);
+}
+
+/* An app that turns to kW where W become many, and cells that hold words. */
+static void test_cells(void **state) {
+        (void) state;
+        read_text("t,v\n1702036800,950 W\n1702036801,1.234 kW\n1702036802,N/A\n1702036803,230 V\n1702036804,\n",
+                  NULL);
+        assert_string_equal(csv.unit->name, "W");
+        assert_row(0, NOON, INT64_C(950000000000));
+        assert_row(1, NOON + 1000, INT64_C(1234000000000));
+        assert_row(3, NOON + 3000, KNOWN_HOLE);
+        assert_int_equal(csv.known.digit, KNOWN_UNITS);
+        assert_int_equal(csv.not_numbers, 2);
+        assert_string_equal(csv.not_number, "N/A");
+        assert_int_equal(csv.blanks, 3);
+        /* The last place of 1.2 kW is worth 100 W. */
+        read_text("t,v\n1702036800,950 W\n1702036801,1.2 kW\n", NULL);
+        assert_int_equal(csv.known.digit, 100 * (int64_t) KNOWN_UNITS);
+        read_text("t,W\n1702036800,1\n1702036800,2\n1702036801,3\n", NULL);
+        assert_int_equal(csv.known.repeated, 1);
+        /* Typeset blanks, minus and apostrophe. */
+        read_text("t;W\n1702036800;1\xc2\xa0" "234,5\n1702036801;\xe2\x88\x92" "1\xe2\x80\xaf" "234,5\n"
+                  "1702036802;1\xe2\x80\x99" "234,5\n1702036803;1\xa0" "234,5\n", NULL);
+        assert_row(0, NOON, INT64_C(1234500000000));
+        assert_row(1, NOON + 1000, -INT64_C(1234500000000));
+        assert_row(2, NOON + 2000, INT64_C(1234500000000));
+        assert_row(3, NOON + 3000, INT64_C(1234500000000));
+}
+
+static void test_thousands(void **state) {
+        (void) state;
+        read_text("t;W\n1702036800;1.234\n1702036801;987\n1702036802;12.000\n", NULL);
+        assert_true(csv.were_thousands);
+        assert_row(0, NOON, INT64_C(1234000000000));
+        assert_row(1, NOON + 1000, INT64_C(987000000000));
+        assert_int_equal(csv.known.digit, KNOWN_UNITS);
+        /* One that has other than three places, or begins with 0, settles it; so do small whole ones. */
+        read_text("t;kW\n1702036800;1.234\n1702036801;987\n1702036802;1.5\n", NULL);
+        assert_row(0, NOON, 1234000000);
+        read_text("t;kW\n1702036800;1.234\n1702036801;987\n1702036802;0.500\n", NULL);
+        assert_row(0, NOON, 1234000000);
+        read_text("t;kW\n1702036800;1.234\n1702036801;2\n", NULL);
+        assert_row(0, NOON, 1234000000);
+        assert_false(csv.were_thousands);
+}
+
+/* The hour that comes twice in autumn, the newest row first. */
+static void test_autumn_backwards(void **state) {
+        (void) state;
+        use_zone("Europe/Berlin");
+        read_text("t,W\n29.10.2023 03:00,5\n29.10.2023 02:30,4\n29.10.2023 02:00,3\n29.10.2023 02:30,2\n"
+                  "29.10.2023 02:00,1\n", NULL);
+        use_zone("UTC");
+        assert_int_equal(csv.known.n, 5);
+        for (size_t i = 0; i < 5; i++)
+                assert_row(i, INT64_C(1698537600000) + (int64_t) i * 1800000, (int64_t) (i + 1) * KNOWN_UNITS);
 }
 
 static void test_columns(void **state) {
@@ -280,6 +379,10 @@ int main(void) {
                 cmocka_unit_test(test_zones),
                 cmocka_unit_test(test_numbers),
                 cmocka_unit_test(test_forms),
+                cmocka_unit_test(test_tables),
+                cmocka_unit_test(test_cells),
+                cmocka_unit_test(test_thousands),
+                cmocka_unit_test(test_autumn_backwards),
                 cmocka_unit_test(test_columns),
                 cmocka_unit_test(test_days_and_months),
                 cmocka_unit_test(test_energies),

@@ -74,6 +74,7 @@ static void drop_repeated(struct known *k) {
                         n--;
                 k->rows[n++] = k->rows[i];
         }
+        k->repeated = k->n - n;
         k->n = n;
 }
 
@@ -126,6 +127,66 @@ int known_finish(struct known *k) {
                 k->holes += !is_joined(k, i) ||
                             (k->rows[i].value == KNOWN_HOLE && k->rows[i + 1].value != KNOWN_HOLE);
         return r;
+}
+
+/* ---- registers ---- */
+
+static int compare_values(const void *a, const void *b) {
+        int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+
+        return (x > y) - (x < y);
+}
+
+#define PARTS    16  /* of the export, compared with each other */
+#define PART_MAX 255 /* rows looked at in each */
+
+/* The middle one of the values in a part; false when it has none. */
+static bool middle_of(const struct known *k, size_t part, int64_t *ret) {
+        size_t begin = part * k->n / PARTS, end = (part + 1) * k->n / PARTS, n = 0;
+        size_t step = (end - begin) / PART_MAX + 1;
+        int64_t values[PART_MAX + 1];
+
+        for (size_t i = begin; i < end; i += step)
+                if (k->rows[i].value != KNOWN_HOLE)
+                        values[n++] = k->rows[i].value;
+        qsort(values, n, sizeof *values, compare_values);
+        if (n > 0)
+                *ret = values[n / 2];
+        return n > 0;
+}
+
+/* A register only grows, but for a value that is wrong or a digit that trembles; energies that do not are those of
+ * one interval each. */
+static bool is_register(const struct known *k) {
+        int64_t last = 0, value;
+        unsigned parts = 0, falls = 0;
+
+        for (size_t i = 0; i < PARTS; i++) {
+                if (!middle_of(k, i, &value))
+                        continue;
+                falls += parts > 0 && value < last;
+                last = value;
+                parts++;
+        }
+        return falls <= 1;
+}
+
+bool known_make_total(struct known *k, double units_per_kwh) {
+        int64_t sum = 0;
+
+        k->is_total = true;
+        k->register_max = KNOWN_REGISTER_MAX_KWH * units_per_kwh;
+        if (is_register(k))
+                return false;
+        k->is_sloped = true;
+        for (size_t i = 0; i < k->n; i++) {
+                int64_t value = k->rows[i].value;
+
+                k->rows[i].value = value == KNOWN_HOLE ? KNOWN_HOLE : sum;
+                if (value == KNOWN_HOLE || __builtin_add_overflow(sum, value, &sum))
+                        k->rows[i].value = KNOWN_HOLE;
+        }
+        return true;
 }
 
 /* ---- asking ---- */

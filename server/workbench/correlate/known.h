@@ -20,6 +20,7 @@ struct known {
         int64_t digit;           /* one in the last place that the values are written with, in 10^-9; the caller's */
         int64_t interval_ms;     /* the usual distance of two rows */
         int64_t hold_ms;         /* a value counts until the next row, if that comes at most this much later */
+        size_t repeated;         /* rows at the time of another one */
         size_t holes;            /* stretches between rows for which nothing is known */
         bool is_total;           /* a register that only grows; where it begins is arbitrary */
         double register_max;     /* units; beyond it no register has counted; 0: nobody knows */
@@ -31,6 +32,9 @@ int known_add(struct known *k, int64_t utc_ms, int64_t value);
 /* Sorts, keeps the last of several rows at one time, finds interval, hold and holes. */
 int known_finish(struct known *k);
 void known_free(struct known *k);  /* of what it holds */
+
+/* Of finished values that are energies: a register, or what each interval brought, which is added up then (true). */
+bool known_make_total(struct known *k, double units_per_kwh);
 
 /* What held at that time, in 10^-9. False where nobody knows. *hint, 0 to begin with, makes asking in order fast. */
 bool known_at(const struct known *k, int64_t utc_ms, size_t *hint, int64_t *ret);
