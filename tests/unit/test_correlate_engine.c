@@ -312,6 +312,62 @@ static void test_work(void **state) {
         assert_int_equal(begin(NULL), 0);
 }
 
+/* A load that repeats itself every hour tells where the value is, but not where the clock stands. */
+static void test_what_repeats_leaves_the_zone_open(void **state) {
+        uint8_t bytes[LENGTH] = { 0 };
+        int64_t loads[360];
+
+        (void) state;
+        for (int i = 0; i < 360; i++)
+                loads[i] = 100 + random_below(&random_state, 5000);
+        for (int i = 0; i < 720; i++) {
+                put_be(bytes + 2, (uint64_t) loads[i % 360], 2);
+                add_packet(i * 10, bytes);
+                add_value(i * 10, loads[i % 360]);
+        }
+        search_power(0);
+        assert_true(result.n_fields > 0);
+        assert_int_equal(field_lowest(result.fields[0].field), 3);
+        assert_false(result.fields[0].decided);
+        assert_true(leaves_open(0, "time zone: a clock 1:00 h ahead fits as well"));
+}
+
+static void test_one_that_does_not_is_sure(void **state) {
+        uint8_t bytes[LENGTH] = { 0 };
+
+        (void) state;
+        for (int i = 0; i < 720; i++) {
+                int64_t load = 100 + random_below(&random_state, 5000);
+
+                put_be(bytes + 2, (uint64_t) load, 2);
+                add_packet(i * 10, bytes);
+                add_value(i * 10, load);
+        }
+        search_power(0);
+        assert_true(result.n_fields > 0 && result.fields[0].decided);
+        assert_false(leaves_open(0, "time zone"));
+}
+
+/* Under a steady load a register of energy is a straight line, and so is a counter of time: nothing is told by that,
+ * however unevenly the packets come. */
+static void test_two_straight_lines(void **state) {
+        uint8_t bytes[LENGTH] = { 0 };
+        int64_t at = 0;
+
+        (void) state;
+        for (int i = 0; i < 600; i++) {
+                at += i % 100 == 50 ? 120 : 1 + random_below(&random_state, 5);
+                put_be(bytes + 2, (uint64_t) at * 1000, 4);
+                add_packet(at, bytes);
+        }
+        for (int64_t s = 0; s <= at; s += 60)
+                add_value(s, 5000 + s / 2);
+        known.is_total = known.is_sloped = true;
+        search_power(0);
+        for (unsigned i = 0; i < result.n_fields; i++)
+                assert_false(result.fields[i].decided);
+}
+
 int main(void) {
 #define ALONE(test) cmocka_unit_test_setup_teardown(test, begin, end)
         static const struct CMUnitTest tests[] = {
@@ -325,6 +381,9 @@ int main(void) {
                 ALONE(test_energies_of_a_power),
                 ALONE(test_never_met),
                 ALONE(test_another_instrument),
+                ALONE(test_what_repeats_leaves_the_zone_open),
+                ALONE(test_one_that_does_not_is_sure),
+                ALONE(test_two_straight_lines),
                 cmocka_unit_test_teardown(test_work, end),
         };
 

@@ -17,7 +17,8 @@ enum {
 /* Where nothing fits exactly: another instrument, or values that were smoothed. Shares of the values' spread. */
 static const double looser[] = { 0, 0.01, 0.04 };
 
-#define DECISIVE_CHANCE (-8.0)    /* log10; with this nothing can be found at another time zone but the same again */
+#define DECISIVE_CHANCE (-8.0)    /* log10; with this nothing can be found at another time zone but the same again,
+                                   * which is looked for alone */
 #define DECISIVE_SHARE  0.9
 #define GOOD_CHANCE     (-3.0)    /* a looser tolerance is not tried then */
 #define GOOD_SHARE      0.6
@@ -72,6 +73,15 @@ static int zone_at(unsigned i) {
         return (i % 2 ? 1 : -1) * (int) ((i + 1) / 2) * HALF_HOUR_S;
 }
 
+/* What repeats itself, such as a machine that runs every hour, fits in more zones than one. */
+static void look_elsewhere(struct search *s, unsigned first) {
+        const struct candidate *best = best_of(s);
+
+        for (unsigned i = first; i < ZONES; i++)
+                if (search_meets(s, zone_at(i)) && judge_elsewhere(s, best, zone_at(i)))
+                        return;
+}
+
 static int search_zones(struct search *s, bool *ret_met) {
         int r = 0;
 
@@ -83,8 +93,10 @@ static int search_zones(struct search *s, bool *ret_met) {
                         continue;
                 *ret_met = true;
                 r = search_zone(s, zone_at(i));
-                if (is_found(s, DECISIVE_CHANCE, DECISIVE_SHARE))
+                if (r >= 0 && is_found(s, DECISIVE_CHANCE, DECISIVE_SHARE)) {
+                        look_elsewhere(s, i + 1);
                         break;
+                }
         }
         return r;
 }

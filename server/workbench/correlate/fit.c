@@ -108,19 +108,23 @@ static size_t count_distinct(double *v, size_t n, double step) {
         return distinct;
 }
 
-/* Takes the straight line out of v: two things that both drift have nothing in common by that. */
-static void take_drift_out(double *v, size_t n) {
-        double sum = 0, product = 0, middle = ((double) n - 1) / 2, squares = 0, slope;
+/* Takes the straight line in time out of v: two things that both drift have nothing in common by that. */
+static void take_drift_out(double *v, const double *t, size_t n) {
+        double sum = 0, times = 0, product = 0, squares = 0, slope;
 
-        for (size_t i = 0; i < n; i++)
-                sum += v[i];
         for (size_t i = 0; i < n; i++) {
-                product += ((double) i - middle) * (v[i] - sum / (double) n);
-                squares += ((double) i - middle) * ((double) i - middle);
+                sum += v[i];
+                times += t[i];
+        }
+        for (size_t i = 0; i < n; i++) {
+                double since = t[i] - times / (double) n;
+
+                product += since * (v[i] - sum / (double) n);
+                squares += since * since;
         }
         slope = squares > 0 ? product / squares : 0;
         for (size_t i = 0; i < n; i++)
-                v[i] -= sum / (double) n + slope * ((double) i - middle);
+                v[i] -= sum / (double) n + slope * (t[i] - times / (double) n);
 }
 
 /* How often v turns round by more than step. */
@@ -161,7 +165,7 @@ static void free_doubles(double **v) {
 /* A turn and what leads there and away from it: a smooth curve of few turns could be anything's. */
 #define VALUES_OF_A_TURN 3
 
-int fit_spread(const double *x, const double *y, size_t n, double step, struct spread *ret) {
+int fit_spread(const double *x, const double *y, const double *t, size_t n, double step, struct spread *ret) {
         CLEANUP(free_doubles) double *v = calloc(n ? n : 1, sizeof *v);
         CLEANUP(free_doubles) double *w = calloc(n ? n : 1, sizeof *w);
         size_t limit;
@@ -175,7 +179,7 @@ int fit_spread(const double *x, const double *y, size_t n, double step, struct s
         if (limit < ret->independent)
                 ret->independent = limit;
         memcpy(v, y, n * sizeof *v);
-        take_drift_out(v, n);
+        take_drift_out(v, t, n);
         ret->width = width_of(v, n);
         limit = VALUES_OF_A_TURN * (1 + count_turns(v, n, 2 * step));
         if (limit < ret->independent)

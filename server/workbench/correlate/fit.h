@@ -32,8 +32,8 @@ struct spread {
         size_t independent;       /* values that say something new: no more than differ, nor than turns allow */
 };
 
-/* Of pairs in order of time, all known; step: what is no change yet. -ENOMEM. */
-int fit_spread(const double *x, const double *y, size_t n, double step, struct spread *ret);
+/* Of pairs in order of time, all known; t: the time of each, in s; step: what is no change yet. -ENOMEM. */
+int fit_spread(const double *x, const double *y, const double *t, size_t n, double step, struct spread *ret);
 
 /* log10 of the chance that as many pairs lie on the line as do although they have nothing to do with each other. */
 double fit_chance(const struct spread *spread, const struct fit_rules *rules, const struct fit *fit);

@@ -124,6 +124,7 @@ static void set_score(const struct search *s, struct candidate *c) {
 
 /* By what matches alone: a known value that is wrong is often far off, and would make all of them seem to vary. */
 static int set_chance(struct search *s, struct candidate *c) {
+        const struct packet_group *g = &s->packets->groups[c->group];
         struct fit_rules rules = search_rules(s, c->with_intercept);
         const double *y = sampled_row(&s->sampled, c->lag_s);
         double tolerance = fit_tolerance(&rules, c->fit.scale);
@@ -134,9 +135,10 @@ static int set_chance(struct search *s, struct candidate *c) {
         for (size_t i = 0; i < s->sampled.n; i++)
                 if (fabs(y[i] - c->fit.scale * s->x[i] - c->fit.intercept) <= tolerance * (1 + 1e-6)) {
                         s->matched_x[n] = s->x[i];
+                        s->matched_t[n] = (double) (g->utc_ms[i * s->sampled.step] - g->utc_ms[0]) / 1000;
                         s->matched_y[n++] = y[i];
                 }
-        r = fit_spread(s->matched_x, s->matched_y, n, tolerance, &spread);
+        r = fit_spread(s->matched_x, s->matched_y, s->matched_t, n, tolerance, &spread);
         if (r < 0)
                 return r;
         c->bluntness = spread.width > 0 ? fit_tolerance(&rules, c->fit.scale) / spread.width : 1;
@@ -362,4 +364,51 @@ int judge_on_all(struct search *s, struct candidate *c) {
                 return r;
         set_score(s, c);
         return 0;
+}
+
+/* ---- other time zones ---- */
+
+#define PROBES    64   /* packets, evenly over the recording */
+#define PROBES_MIN 8   /* of them with a known value */
+#define LESS_SHARE 0.1 /* that may match less there: some values are wrong */
+
+/* The share of the probes that match; below zero where too little is known. */
+static double probe(const struct search *s, const struct candidate *c, int zone_s, int lag_s) {
+        const struct packet_group *g = &s->packets->groups[c->group];
+        size_t step = g->n / PROBES + 1, n = 0, matched = 0, probes = 0, hint = 0;
+        struct fit_rules rules = search_rules(s, c->with_intercept);
+        double limit = fit_tolerance(&rules, c->fit.scale) * (1 + 1e-6), residues[PROBES], middle = 0;
+        int64_t shift_ms = (zone_s + lag_s) * INT64_C(1000), value;
+
+        for (size_t i = 0; i < g->n; i += step, probes++)
+                if (known_at(s->known, g->utc_ms[i] + shift_ms, &hint, &value))
+                        residues[n++] = (double) value / KNOWN_UNITS -
+                                        c->fit.scale * (double) field_read(c->field, packet_at(g, i));
+        if (n < PROBES_MIN || n * 2 < probes)
+                return -1;
+        qsort(residues, n, sizeof *residues, compare_doubles);
+        if (c->with_intercept)
+                middle = residues[n / 2];
+        for (size_t i = 0; i < n; i++)
+                matched += fabs(residues[i] - middle) <= limit;
+        return (double) matched / (double) n;
+}
+
+bool judge_elsewhere(struct search *s, const struct candidate *c, int zone_s) {
+        double wanted = probe(s, c, c->zone_s, c->lag_s) - LESS_SHARE, best = wanted;
+        struct candidate other = *c;
+
+        for (int lag_s = -LAG_MAX_S; lag_s <= LAG_MAX_S; lag_s++) {
+                double share = probe(s, c, zone_s, lag_s);
+
+                if (share <= best)
+                        continue;
+                best = share;
+                other.lag_s = lag_s;
+        }
+        if (wanted <= 0 || best <= wanted || s->n_candidates == 2 * CANDIDATES_MAX)
+                return false;
+        other.zone_s = zone_s;
+        s->candidates[s->n_candidates++] = other;
+        return true;
 }

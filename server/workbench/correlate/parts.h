@@ -59,7 +59,7 @@ struct search {
         size_t n_candidates;
         struct sampled sampled;
         double *x;                    /* owned; numbers of the field at hand at the sampled packets */
-        double *matched_x, *matched_y; /* owned; those of the sample that match */
+        double *matched_x, *matched_y, *matched_t; /* owned; those of the sample that match, and their times in s */
         uint8_t *matches;             /* owned; enum match: LAGS for each sampled packet */
         uint64_t hypotheses;          /* fields times lags that were tried */
         uint64_t work;                /* pairs looked at */
@@ -89,6 +89,9 @@ static inline double *sampled_row(const struct sampled *sampled, int lag_s) {
 int judge_on_sample(struct search *s, struct candidate *c);
 /* The window of lags, then everything again on all packets. */
 int judge_on_all(struct search *s, struct candidate *c);
+
+/* Whether the same field fits in another time zone as well; it is a candidate there then. */
+bool judge_elsewhere(struct search *s, const struct candidate *c, int zone_s);
 
 /* Puts candidates that say the same together and what they leave open into words. */
 int rank_candidates(struct search *s, struct correlate_result *ret);

@@ -16,6 +16,7 @@
 #define CUT_SHARE    0.1    /* of the packets, that the simpler scale may match less */
 #define CUT_DOUBT    0.06   /* log2: scales are known to some percent */
 #define CHANCE_MAX   (-2.0) /* log10: at most one wrong field in a hundred such answers */
+#define CHANCE_LOOSE (-4.0) /* the same where the tolerance had to be widened: what drifts alike fits then */
 #define SHARE_DECIDED 0.5
 
 static void leave_open(struct correlate_field *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -139,7 +140,8 @@ static void tell_zone(struct correlate_field *f, const struct search *s, const s
                 if (!same_numbers(s, o, c) || o->zone_s == c->zone_s || o->score < c->score - RIVAL_POINTS ||
                     o->with_intercept != c->with_intercept)
                         continue;
-                leave_open(f, "time zone: %+d s fits as well", o->zone_s);
+                leave_open(f, "time zone: a clock %d:%02d h %s fits as well", abs(o->zone_s) / 3600,
+                           abs(o->zone_s) / 60 % 60, o->zone_s < 0 ? "behind" : "ahead");
                 f->decided = false;
                 return;
         }
@@ -170,7 +172,7 @@ static void tell_rivals(struct correlate_field *f, const struct search *s, const
 }
 
 static void tell_chance(struct correlate_field *f, const struct candidate *c) {
-        if (c->chance > CHANCE_MAX) {
+        if (c->chance > (c->looseness > 0 ? CHANCE_LOOSE : CHANCE_MAX)) {
                 leave_open(f, "field: so few different values fit one like it by chance");
                 f->decided = false;
         } else if ((double) c->fit.matched < SHARE_DECIDED * (double) c->fit.total) {

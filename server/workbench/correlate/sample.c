@@ -28,11 +28,13 @@ int search_init(struct search *ret, const struct packets *packets, const struct 
                 .x = calloc(max, sizeof *s.x),
                 .matched_x = calloc(max, sizeof *s.matched_x),
                 .matched_y = calloc(max, sizeof *s.matched_y),
+                .matched_t = calloc(max, sizeof *s.matched_t),
                 .matches = calloc(LAGS * max, sizeof *s.matches),
                 .sampled.max = max,
                 .sampled.y = calloc(LAGS * max, sizeof *s.sampled.y),
         };
-        bool is_whole = s.candidates && s.fields && s.x && s.matched_x && s.matched_y && s.matches && s.sampled.y;
+        bool is_whole = s.candidates && s.fields && s.x && s.matched_x && s.matched_y && s.matched_t && s.matches &&
+                        s.sampled.y;
         int r = is_whole ? 0 : -ENOMEM;
 
         for (unsigned i = 0; r >= 0 && i < packets->n_groups; i++)
@@ -52,11 +54,12 @@ void search_free(struct search *s) {
         free(s->x);
         free(s->matched_x);
         free(s->matched_y);
+        free(s->matched_t);
         free(s->matches);
         free(s->sampled.y);
         s->fields = NULL;
         s->candidates = NULL;
-        s->x = s->matched_x = s->matched_y = s->sampled.y = NULL;
+        s->x = s->matched_x = s->matched_y = s->matched_t = s->sampled.y = NULL;
         s->matches = NULL;
 }
 
