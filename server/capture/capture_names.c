@@ -14,6 +14,7 @@
 
 static const char pattern[] = "-00000000T000000.000Z";
 #define STAMP_LEN (sizeof pattern - 1)
+#define TRIM_MAX  256  /* deleted in one go: on a slow card some 10 ms, which a port's buffer outlasts */
 
 static void close_folder(DIR **d) {
         if (*d)
@@ -51,8 +52,8 @@ static const char *stamp_of(const struct capture_names *n, const char *name) {
         return name + n_stem;
 }
 
-/* The first or the last of them in ret (STAMP_LEN + 1 bytes); returns how many there are. */
-static int look(const struct capture_names *n, bool want_last, char *ret) {
+/* Shows the stamps of all of them, in any order; returns how many there are. */
+static int look(const struct capture_names *n, void (*see)(void *userdata, const char *stamp), void *userdata) {
         CLEANUP(close_folder) DIR *folder = opendir(n->folder);
         const struct dirent *entry;
         int count = 0;
@@ -64,11 +65,36 @@ static int look(const struct capture_names *n, bool want_last, char *ret) {
 
                 if (!stamp)
                         continue;
-                if (count == 0 || (memcmp(stamp, ret, STAMP_LEN) > 0) == want_last)
-                        snprintf(ret, STAMP_LEN + 1, "%.*s", (int) STAMP_LEN, stamp);
+                see(userdata, stamp);
                 count++;
         }
         return errno > 0 ? -errno : count;
+}
+
+/* userdata has the last one so far (STAMP_LEN + 1 bytes); "": none. */
+static void see_last(void *userdata, const char *stamp) {
+        char *last = userdata;
+
+        if (strncmp(stamp, last, STAMP_LEN) > 0)
+                snprintf(last, STAMP_LEN + 1, "%.*s", (int) STAMP_LEN, stamp);
+}
+
+struct oldest {
+        unsigned count;
+        char stamps[TRIM_MAX][STAMP_LEN];  /* oldest first */
+};
+
+static void see_oldest(void *userdata, const char *stamp) {
+        struct oldest *o = userdata;
+        unsigned at = o->count;
+
+        while (at > 0 && memcmp(stamp, o->stamps[at - 1], STAMP_LEN) < 0)
+                at--;
+        if (at == TRIM_MAX)
+                return;
+        o->count += o->count < TRIM_MAX;
+        memmove(o->stamps + at + 1, o->stamps + at, (o->count - at - 1) * STAMP_LEN);
+        memcpy(o->stamps[at], stamp, STAMP_LEN);
 }
 
 /* "2026-11-21T10:00:00.123Z" without what separates its date and its time. */
@@ -90,14 +116,14 @@ static int64_t read_stamp(const char *stamp) {
 }
 
 static int put_path(const struct capture_names *n, const char *stamp, char *ret) {
-        int len = snprintf(ret, PATH_MAX, "%s/%s%s%s", n->folder, n->stem, stamp, n->ending);
+        int len = snprintf(ret, PATH_MAX, "%s/%s%.*s%s", n->folder, n->stem, (int) STAMP_LEN, stamp, n->ending);
 
         return len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
 int capture_names_next(const struct capture_names *n, int64_t utc_ms, char *ret) {
-        char stamp[STAMP_LEN + 1], last[STAMP_LEN + 1];
-        int r = look(n, true, last);
+        char stamp[STAMP_LEN + 1], last[STAMP_LEN + 1] = "";
+        int r = look(n, see_last, last);
 
         if (r < 0)
                 return r;
@@ -109,15 +135,18 @@ int capture_names_next(const struct capture_names *n, int64_t utc_ms, char *ret)
 }
 
 int capture_names_trim(const struct capture_names *n, unsigned keep) {
-        char stamp[STAMP_LEN + 1], path[PATH_MAX];
-        int r;
+        struct oldest oldest = { .count = 0 };
+        int count = look(n, see_oldest, &oldest);
+        unsigned surplus = count > 0 && (unsigned) count > keep ? (unsigned) count - keep : 0;
 
-        while ((r = look(n, false, stamp)) > 0 && (unsigned) r > keep) {
-                r = put_path(n, stamp, path);
+        for (unsigned i = 0; i < surplus && i < oldest.count; i++) {
+                char path[PATH_MAX];
+                int r = put_path(n, oldest.stamps[i], path);
+
                 if (r >= 0 && unlink(path) < 0 && errno != ENOENT)
                         r = -errno;
                 if (r < 0)
                         return r;
         }
-        return r < 0 ? r : 0;
+        return count < 0 ? count : surplus > TRIM_MAX;
 }

@@ -39,6 +39,7 @@ struct capture_writer {
         int64_t began_utc_ms;      /* of this file */
         uint64_t too_old_ms;       /* monotonic */
         bool has_lines;            /* with bytes, in this file */
+        bool has_surplus;          /* there are more files than are to be kept */
         uint64_t size;             /* of this file, as it is on the disk */
         uint64_t written;
         unsigned files;
@@ -227,6 +228,16 @@ static int begin_file(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms)
         return is_full(w, HEADER_MAX) || is_too_old(w, now_ms) ? rotate(w, now_ms, utc_ms) : put_header(w);
 }
 
+/* Deletes some of those that are too many; a folder full of them would take too long. */
+static int trim(struct capture_writer *w) {
+        int r = w->options.keep > 0 ? capture_names_trim(&w->names, w->options.keep - 1) : 0;
+
+        if (r < 0)
+                return fail(w, r, w->names.folder, "older files cannot be deleted: %s", strerror(-r));
+        w->has_surplus = r > 0;
+        return 0;
+}
+
 /* Sets the file aside and begins another. */
 static int rotate(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms) {
         char aside[PATH_MAX];
@@ -241,9 +252,9 @@ static int rotate(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms) {
                 return fail(w, r, w->options.path, "cannot be set aside: %s", strerror(-r));
         close(w->fd);
         w->fd = -1;
-        r = w->options.keep > 0 ? capture_names_trim(&w->names, w->options.keep - 1) : 0;
+        r = trim(w);
         if (r < 0)
-                return fail(w, r, w->names.folder, "older files cannot be deleted: %s", strerror(-r));
+                return r;
         return begin_file(w, now_ms, utc_ms);
 }
 
@@ -288,8 +299,12 @@ int capture_writer_note(struct capture_writer *w, uint64_t now_ms, int64_t utc_m
 }
 
 int capture_writer_tick(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms) {
-        if (w->failed < 0)
-                return w->failed;
+        int r = w->failed;
+
+        if (r == 0 && w->has_surplus)
+                r = trim(w);
+        if (r < 0)
+                return r;
         return is_too_old(w, now_ms) ? rotate(w, now_ms, utc_ms) : write_out(w);
 }
 
@@ -313,6 +328,7 @@ int capture_writer_new(const struct capture_writer_options *options, uint64_t no
         w->options = *options;
         w->is_stdout = strcmp(options->path, "-") == 0;
         w->fd = w->is_stdout ? STDOUT_FILENO : -1;
+        w->has_surplus = options->keep > 0;  /* fewer may be wanted than the last time */
         buffer_init(&w->text, COLLECT_MAX);
         r = w->is_stdout ? 0 : capture_names_of(options->path, &w->names);
         r = r < 0 ? fail(w, r, options->path, "%s", strerror(-r)) : begin_file(w, now_ms, utc_ms);

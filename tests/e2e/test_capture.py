@@ -135,7 +135,8 @@ def decode(protocol, *files, options=()):
 
 
 def decode_bytes(protocol, data, folder, direction="rx"):
-    lines = ("2026-11-21T10:00:00.000Z %s %s\n" % (direction, data[i:i + 1000].hex()) for i in range(0, len(data), 1000))
+    at = "2026-11-21T10:00:00.000Z"
+    lines = ["%s %s %s\n" % (at, direction, data[i:i + 1000].hex()) for i in range(0, len(data), 1000)]
     (folder / "direct.hex").write_text("".join(lines))
     return decode(protocol, folder / "direct.hex")
 

@@ -242,6 +242,48 @@ static void test_other_files_stay(void **state) {
                 assert_true(exists(others[i]));
 }
 
+static const char *old_name(unsigned i) {
+        static char name[48];
+
+        snprintf(name, sizeof name, "meter-20251121T10%02u%02u.%03uZ.hex", i / 60 % 60, i % 60, i * 7 % 1000);
+        return name;
+}
+
+/* How many of them there are; the oldest are the first that go. */
+static unsigned count_old(unsigned n) {
+        unsigned found = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                bool is_there = exists(old_name(i));
+
+                assert_true(is_there || found == 0);
+                found += is_there;
+        }
+        return found;
+}
+
+/* Thousands that were kept before are no reason to leave a port alone for minutes. */
+static void test_many_files_go_a_few_at_a_time(void **state) {
+        struct capture_writer *w;
+        unsigned left = 1000;
+
+        (void) state;
+        for (unsigned i = 0; i < left; i++)
+                write_file(old_name(i), "");
+        w = begin((struct capture_writer_options) { .rotate_ms = 1000, .keep = 4 }, T0);
+        for (unsigned i = 0; left > 3; i++) {
+                unsigned before = left;
+
+                assert_int_equal(capture_writer_tick(w, i, T0 + i), 0);
+                left = count_old(1000);
+                assert_true(left < before && before - left <= 300);
+        }
+        assert_int_equal(capture_writer_tick(w, 99, T0 + 99), 0);
+        assert_string_equal(list_files(), "meter-20251121T101637.979Z.hex meter-20251121T101638.986Z.hex "
+                                          "meter-20251121T101639.993Z.hex meter.hex");
+        end(w);
+}
+
 static void test_names_of_paths(void **state) {
         struct capture_names n;
         char longest[400];
@@ -386,6 +428,7 @@ int main(void) {
                 TEST(test_age),
                 TEST(test_names_never_step_back),
                 TEST(test_other_files_stay),
+                TEST(test_many_files_go_a_few_at_a_time),
                 TEST(test_names_of_paths),
                 TEST(test_continued),
                 TEST(test_torn_line),
