@@ -14,6 +14,8 @@ import threading
 import time
 import tty
 
+from gateway import free_port
+
 HEARTBEAT, PRODUCT, MODE, STATE, SET, REPORT, QUERY = 0x00, 0x01, 0x02, 0x03, 0x06, 0x07, 0x08
 REPORT_SYNC, REPORT_SYNC_ANSWER = 0x22, 0x23
 
@@ -101,10 +103,10 @@ class McuLogic:
                 self.values.update(dps)
                 self.send(command, b"".join(unit(dp, v) for dp, v in dps.items()))
                 return
-            for name, value in values.items():
-                dp = int(name.removeprefix("dp"))
-                self.values[dp] = value
-                self.send(command, unit(dp, value))
+            numbers = {int(name.removeprefix("dp")): value for name, value in values.items()}
+            self.values.update(numbers)
+            # In one piece: whoever runs beside this process, they are one moment.
+            self.send_raw(b"".join(frame(command, unit(dp, v), self.version) for dp, v in numbers.items()))
 
     def send(self, command, data=b""):
         self.send_raw(frame(command, data, self.version))
@@ -318,12 +320,11 @@ class TcpPort:
         self.connections = 0
         self._client = self._server = self._thread = None
         logic.write = self._write
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self):
         self._server = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(self._server,), daemon=True)
         self._thread.start()
 

@@ -19,8 +19,9 @@ RUN = shlex.split(os.environ.get("METERGATE_RUN", ""))
 # Its remarks are no output of ours; what it finds wrong changes the exit status.
 VALGRIND_LINE = re.compile(r"==\d+==")
 
-# Nothing here measures speed: a wait ends when its condition holds, and gives up only when something is broken.
-TIMEOUT = float(os.environ.get("METERGATE_TIMEOUT", "60"))
+# Nothing here measures speed: a wait ends when its condition holds, and gives up only when something is broken. Half
+# a minute of it may be the gateway's own patience; below valgrind a command of a second takes half a minute.
+TIMEOUT = float(os.environ.get("METERGATE_TIMEOUT") or (300 if RUN else 120))
 
 
 def shared_dir():
@@ -40,10 +41,17 @@ def wait_until(condition, timeout=None, interval=0.02, what=""):
         time.sleep(interval)
 
 
+_places = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody else is given while this process runs: a socket that is bound and does not listen keeps it from
+    whoever asks for any port, lets through who asks for this one, and refuses connections."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("0.0.0.0", 0))
+    _places.append(s)
+    return s.getsockname()[1]
 
 
 def command(*args):
@@ -200,6 +208,15 @@ class Process:
             assert "Sanitizer" not in line and "runtime error:" not in line, self.log()
             if not may_fail:
                 assert not line.startswith(("<0>", "<1>", "<2>", "<3>")), self.log()
+
+
+def open_files(pid):
+    """What its descriptors lead to; some may be closed meanwhile."""
+    found = []
+    for fd in pathlib.Path("/proc/%d/fd" % pid).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(fd))
+    return found
 
 
 class Lines:
@@ -374,6 +391,11 @@ class Collector:
         if self.error:
             raise self.error
         self._ask()
+
+    def wait_rounds(self, count=3):
+        """Until everything that is served now has been seen so often."""
+        before = self.rounds
+        wait_until(lambda: self.rounds > before + count or self.error)
 
     def _run(self):
         try:

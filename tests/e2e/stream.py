@@ -85,8 +85,10 @@ class Stream:
             self._field[name] = value.removeprefix(" ")
 
     def wait(self, condition):
-        """Reads until condition(self) holds; the first true value."""
+        """Reads until condition(self) holds; the first true value. Heartbeats alone do not make it wait for ever."""
+        deadline = time.monotonic() + TIMEOUT
         while not (value := condition(self)):
+            assert time.monotonic() < deadline, "did not come in time: %r" % self.events[-20:]
             assert not self.ended and self.read(), "ended: %r" % self.events
         return value
 

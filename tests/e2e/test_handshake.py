@@ -23,11 +23,6 @@ def captured_module_frames():
     return frames
 
 
-def wait_rounds(collector, count=5):
-    before = collector.rounds
-    wait_until(lambda: collector.rounds > before + count or collector.error)
-
-
 def in_order(wanted, sent):
     rest = iter(sent)
     return all(any(w == s for s in rest) for w in wanted)
@@ -107,7 +102,7 @@ def test_state_never_acknowledged_publishes_from_the_first_report_on(mcu_at, sta
     gateway = start([meter()])
     with Collector(gateway) as collector:
         gateway.wait_now(state="online", voltage_v=240.3, power_w=17.7)
-        wait_rounds(collector)
+        collector.wait_rounds()
     assert mcu.count("03/04") == 3
     assert collector.values("voltage_v") == {240.3}
     assert collector.values("power_w") == {17.7}
@@ -134,7 +129,7 @@ def test_zeros_of_the_boot_are_never_served(mcu_at, start, meter, warm_up_s):
     with Collector(gateway) as collector:
         mcu.replug()
         gateway.wait_now(state="online", voltage_v=240.3)
-        wait_rounds(collector)
+        collector.wait_rounds()
     assert mcu.count("08") >= 2
     assert collector.values("voltage_v") == {240.3}
     assert collector.values("power_w") == {17.7}
@@ -152,13 +147,13 @@ def test_zeros_of_the_boot_do_not_come_with_the_first_real_values(mcu_at, start,
     assert mcu.wait_frames("08", 2, TIMEOUT)
     with Collector(gateway) as collector:
         wait_until(lambda: gateway.datapoints().get(20, {}).get("count") == 2)
-        wait_rounds(collector, 30)
+        collector.wait_rounds(30)
         mcu.report(dp20=2507)
         gateway.wait_now(voltage_v=250.7)
-        wait_rounds(collector, 30)
+        collector.wait_rounds(30)
         mcu.report(dp19=221)
         gateway.wait_now(power_w=22.1)
-        wait_rounds(collector)
+        collector.wait_rounds()
     assert collector.values("voltage_v") == {250.7}
     assert collector.values("power_w") == {22.1}
     assert collector.values("current_a") == set()

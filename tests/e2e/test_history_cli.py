@@ -1,18 +1,16 @@
 """metergate history: import and export are exact both ways, info counts, verify finds damage and nothing else."""
-import contextlib
 import csv
 import gzip
 import io
 import json
 import os
-import pathlib
 import random
 import shutil
 import subprocess
 from decimal import Decimal
 
 import pytest
-from gateway import RUN, TIMEOUT, command, run, shared_dir, wait_until
+from gateway import RUN, TIMEOUT, command, open_files, run, shared_dir, wait_until
 
 PAGE = 4096
 START_MS = 1795255200000  # 2026-11-21T10:00:00Z
@@ -257,11 +255,7 @@ def test_prometheus_takes_the_export(tmp_path, directory):
 def opened(process, path):
     """Whether it has this file open."""
     assert process.poll() is None
-    links = []
-    for fd in pathlib.Path("/proc/%d/fd" % process.pid).iterdir():
-        with contextlib.suppress(OSError):
-            links.append(os.readlink(fd))
-    return str(path.resolve()) in links
+    return str(path.resolve()) in open_files(process.pid)
 
 
 def test_one_writer_and_any_readers(directory):

@@ -18,8 +18,7 @@ TRUE_VALUES = {"voltage_v": {240.3}, "current_a": {0.077}, "power_w": {17.7}, "a
 def only_true_values_are_served(gateway, **also):
     with Collector(gateway) as collector:
         yield collector
-        before = collector.rounds
-        wait_until(lambda: collector.rounds > before + 3 or collector.error)
+        collector.wait_rounds()
     for key, values in TRUE_VALUES.items():
         assert collector.values(key) <= values | also.get(key, set()), key
 

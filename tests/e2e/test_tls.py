@@ -1,5 +1,6 @@
 """HTTPS as its users set it up: files, clients, reloads, and what is done to a port that anybody can reach."""
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -236,6 +237,7 @@ def test_cut_handshakes(secure, authority, tmp_path):
     print("METERGATE_SEED=%d" % seed)
     random_source = random.Random(seed)
     gateway = secure(tmp_path)
+    gateway.wait_history()    # its file is open from then on
     open_before = len(os.listdir("/proc/%d/fd" % gateway.pid))
     for i in range(100):
         cut_handshake(gateway, authority.context(random_source.choice(list(VERSIONS.values()))), random_source)
@@ -374,7 +376,7 @@ def test_sockets_from_systemd(start, authority, files, tmp_path):
         unix.bind(str(path))
         unix.listen()
         # Out of the way of the numbers that systemd uses.
-        fds = [os.dup2(s.fileno(), 50 + i, inheritable=True) for i, s in enumerate((tcp, unix))]
+        fds = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50) for s in (tcp, unix)]
         gateway = start("[]", http=tls_of(files), prefix=[sys.executable, "-c", LAUNCHER, "2", *map(str, fds)],
                         pass_fds=fds)
         gateway.http_port = tcp.getsockname()[1]
