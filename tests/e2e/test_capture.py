@@ -28,13 +28,17 @@ class Line:
         self.link = link
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
+        os.set_blocking(self.master, False)
         self.path = os.ttyname(self.slave)
         os.symlink(self.path, str(link) + ".new")
         os.replace(str(link) + ".new", link)
 
-    def write(self, data):
-        while data:
-            data = data[os.write(self.master, data):]
+    def write(self, data, wanted=lambda: True):
+        """Waits while the line is full, but for nobody who is gone."""
+        while data and wanted():
+            if select.select([], [self.master], [], 0.1)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self.master, data):]
 
     def close(self):
         with contextlib.suppress(FileNotFoundError):
@@ -67,9 +71,14 @@ class Tap:
                     line.write(data)
                     os.write(other, data)
 
-    def close(self):
-        os.close(self._stop)
+    def hang_up(self):
+        """Nothing more goes over the wires: what has been said is all."""
+        os.write(self._stop, b"x")
         self._thread.join()
+
+    def close(self):
+        self.hang_up()
+        os.close(self._stop)
         os.close(self._wake)
         os.close(self.device)
         for line in (self.host, self.rx, self.tx):
@@ -84,18 +93,21 @@ class Capture(Process):
         super().__init__(folder, "capture", "--out", self.out, *options, name=name, **more)
 
     def lines(self):
-        """Of every file; all over again when one of them has gone meanwhile, for it was the oldest."""
+        """Of every file, as far as they are whole; all over again when a file was set aside or deleted meanwhile."""
         while True:
             with contextlib.suppress(FileNotFoundError):
-                return [line for path in files_of(self.out) for line in path.read_text().splitlines()]
+                files = files_of(self.out)
+                lines = [line for path in files for line in path.read_text().splitlines(True)]
+                if files_of(self.out) == files:
+                    return [line.rstrip("\n") for line in lines if line.endswith("\n")]
 
     def bytes(self, direction="rx"):
         return bytes_of(self.lines(), direction)
 
     def wait_bytes(self, expected, direction="rx"):
-        wait_until(lambda: len(self.bytes(direction)) >= len(expected), what="%d bytes of %s; %s" % (
-            len(expected), direction, self.log()))
-        assert self.bytes(direction) == expected
+        found = wait_until(lambda: len(found := self.bytes(direction)) >= len(expected) and (found,),
+                           what="%d bytes of %s; %s" % (len(expected), direction, self.log()))
+        assert found == (expected,)
 
     def wait_log(self, text):
         return wait_until(lambda: next((line for line in self.log_lines() if text in line), None), what=text)
@@ -188,6 +200,7 @@ def test_a_gateway_at_work(capture, start, meter, tmp_path, protocol):
         gateway.wait_now(state="online")
         wait_until(lambda: gateway.diagnostics()["framing"]["frames"] >= 6)
         gateway.stop()
+        tap.hang_up()
         record.wait_bytes(tap.said["rx"], "rx")
         record.wait_bytes(tap.said["tx"], "tx")
         log = record.end()
@@ -213,6 +226,7 @@ def test_what_is_captured_replays(capture, start, meter, tmp_path):
         first = start([meter(port=tmp_path / "host")])
         first.wait_now(state="online")
         first.stop()
+        tap.hang_up()
         for side, said in tap.said.items():
             record.wait_bytes(said, side)
         record.end()
@@ -470,7 +484,7 @@ def test_full_disk(capture, line, tmp_path):
     sent = b""
     while process.poll() is None:
         data = frame(7, unit(18, len(sent)))
-        line.write(data)
+        line.write(data, wanted=lambda: process.poll() is None)
         sent += data
         time.sleep(0.001)
     assert process.wait() == 1
