@@ -82,11 +82,14 @@ def decode(body):
 
 
 class Receiver:
-    """answers: what to say to the next requests, as status or (status, headers); when there are none left, 204."""
+    """answers: what to say to the next requests, as status or (status, headers); when there are none left, 204.
+    deaf: whoever sends something is hung up on, and nothing of it is kept."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, answers=()):
         self.requests = []          # (status, headers, [(labels, samples)])
-        self.answers = []
+        self.answers = list(answers)
+        self.deaf = False
+        self._lock = threading.Lock()
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,9 +97,11 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = receiver.answers.pop(0) if receiver.answers else 204
-                status, headers = answer if isinstance(answer, tuple) else (answer, {})
-                receiver.requests.append((status, self.path, self.headers, decode(body)))
+                answer = receiver.hear(self, decode(body))
+                if answer is None:
+                    self.close_connection = True
+                    return
+                status, headers = answer
                 text = b"" if status == 204 else b"as the test wants it\nsecond line"
                 self.send_response(status)
                 for name, value in headers.items():
@@ -117,6 +122,20 @@ class Receiver:
         self.url = "http://127.0.0.1:%d/api/v1/write" % self.port
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def hear(self, request, series):
+        """(status, headers) to answer with; None: it was not heard."""
+        with self._lock:
+            if self.deaf:
+                return None
+            answer = self.answers.pop(0) if self.answers else 204
+            status, headers = answer if isinstance(answer, tuple) else (answer, {})
+            self.requests.append((status, request.path, request.headers, series))
+            return status, headers
+
+    def listen(self, on):
+        with self._lock:
+            self.deaf = not on
 
     def close(self):
         self.server.shutdown()
