@@ -26,7 +26,8 @@ class Ear:
         self.said += data
 
     def hear(self, data):
-        self.write(data)
+        with self.changed:    # as unplugging has it
+            self.write(data)
 
     def close(self):
         self.port.close()

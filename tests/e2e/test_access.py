@@ -51,10 +51,12 @@ def test_tokens_are_read_again(guarded, tokens):
 
 def test_a_bad_tokens_file_changes_nothing(start, tokens):
     gateway = start("[]", http="access: token\ntokens: %s" % tokens, may_log_errors=True)
-    for text in ("red %s\n" % NEW, "", "read %s\nread\n" % NEW):
+    for number, text in enumerate(("red %s\n" % NEW, "", "read %s\nread\n" % NEW), 1):
         tokens.write_text(text)
         gateway.signal(signal.SIGHUP)
-        gateway.wait_log("old configuration stays", "%s:%d" % (tokens, max(1, text.count("\n"))))
+        wait_until(lambda: gateway.log().count("old configuration stays") == number)
+        line = [line for line in gateway.log_lines() if "old configuration stays" in line][-1]
+        assert "%s:%d" % (tokens, max(1, text.count("\n"))) in line
         assert gateway.get("/api/v1", headers=bearer(READ)).status == 200
         assert gateway.get("/api/v1", headers=bearer(NEW)).status == 401
     assert NEW not in gateway.log()

@@ -153,8 +153,9 @@ def test_simulated_meter_on_request(simulator, start, meter):
     wait_until(lambda: gateway.counter("noise_bytes") > 100)
     gateway.wait_now(state="online", power_w=200.0)
 
-    assert s.tell("silence 3s")["ok"]
+    assert s.tell("silence 1h")["ok"]
     gateway.wait_now(available=False, power_w=None)
+    assert s.tell("silence 50ms")["ok"]
     gateway.wait_now(state="online", power_w=200.0)
 
     errors = gateway.counter("checksum_errors")

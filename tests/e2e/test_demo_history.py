@@ -63,7 +63,7 @@ def test_the_past_is_there_and_goes_on_without_a_seam(demo):
     filled = now_ms()
 
     live = wait_until(lambda: (n := d.json("/api/v1/meters/utility/now"))["power_w"] is not None and n)
-    main = wait_until(lambda: (n := d.json("/api/v1/meters/main/now"))["power_w"] is not None and n)
+    main = wait_until(lambda: (n := d.json("/api/v1/meters/main/now"))["energy_import_kwh"] is not None and n)
     for meter, series in (("main", "power_w"), ("utility", "power_w"), ("utility", "energy_import_kwh")):
         rows = history(d, meter, series=series, **{"from": "-80h", "to": "now", "step": "1h"})["rows"]
         known = [row for row in rows if row[1] is not None]

@@ -88,6 +88,7 @@ def test_listening_never_transmits(mcu_at, start, meter):
             return gateway.now().get("power_w") == 17.7
         # Asking is what a module would do now: heartbeats, queries, an answer to 22.
         wait_until(heard, interval=0.3)
+        collector.wait_rounds()
         mcu.send(0x22, unit(19, 193))
         gateway.wait_now(power_w=19.3, state="online")
         end = time.monotonic() + 3

@@ -63,6 +63,12 @@ def traced(tmp_path):
     return {"prefix": [STRACE, "-D", "-f", "-y", "-e", "trace=" + TRACED, "-o", path], "env": env}, path
 
 
+def wait_trace(trace, pid):
+    """Until the tracer has written all; threads end before their process does."""
+    wait_until(lambda: re.search(r"^%d\s+\+\+\+ exited with" % pid, trace.read_text(errors="replace"), re.MULTILINE),
+               what="the tracer's last line")
+
+
 def on_ports(trace, paths):
     """Lines of the trace by what they do to one of these terminals."""
     calls = {}
@@ -74,7 +80,6 @@ def on_ports(trace, paths):
 
 
 def assert_only_read(trace, paths):
-    wait_until(lambda: "+++ exited with" in trace.read_text(errors="replace"), what="the tracer's last line")
     calls = on_ports(trace, paths)
     opened = calls.pop("openat", []) + calls.pop("open", [])
     assert opened and all("O_RDONLY" in line for line in opened), opened
@@ -130,6 +135,7 @@ def test_not_one_write(protocol, lines, ear, between, mcu_at, meter, start, tmp_
         assert diagnostics[key]["written_bytes"] == diagnostics[key]["write_errors"] == 0
         assert diagnostics[key]["read_bytes"] > 0
     gateway.stop()
+    wait_trace(trace, gateway.pid)
     assert "write" in on_ports(trace, [mine.port.path])
     assert_only_read(trace, [e.port.path for e in ears])
     assert all(bytes(e.said) == b"" for e in ears)

@@ -228,6 +228,7 @@ def test_silent_meter_loses_its_values_by_age(mcu, online):
 
 
 def test_no_value_is_served_beyond_its_age(mcu, online):
+    mcu.together = True    # all of them have one age
     gateway = online(poll="1s", stale_after="3s")
     mcu.silence(True)
     shown = []

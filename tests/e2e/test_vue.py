@@ -28,7 +28,7 @@ def test_every_firmware_at_every_log_level(vue, vue_meter, start):
             stack.enter_context(Witness(gateway, simulator))
         for simulator in everyone:
             wait_until(lambda: len(simulator.expected()) >= 3)
-            gateway.wait_now(simulator.id, state="online", **simulator.expected()[-1])
+            simulator.wait_shown(gateway)
     assert gateway.now("v2-0")["energy_export_kwh"] is None
     assert gateway.now("no-export")["energy_export_kwh"] is None
     assert gateway.now("v7-0")["energy_export_kwh"] > 1000

@@ -30,8 +30,8 @@ def test_serial_line_behind_the_bridge_comes_and_goes(vue, vue_meter, start, bri
     gateway = start([vue_meter(port=bridge(simulator))])
     with Witness(gateway, simulator):
         simulator.wait_readings(2)
-        gateway.wait_now("utility", state="online", **simulator.expected()[-1])
+        simulator.wait_shown(gateway)
         simulator.tell("unplug 2s")
         wait_until(lambda: gateway.counter("reconnects", "utility") >= 1)
         simulator.wait_readings(2)
-        gateway.wait_now("utility", state="online", **simulator.expected()[-1])
+        simulator.wait_shown(gateway)

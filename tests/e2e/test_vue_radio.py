@@ -13,4 +13,4 @@ def test_poor_radio(vue, vue_meter, start):
         wait_until(lambda: gateway.counter("notices_2", "utility") >= 1)
         simulator.tell("loss 0")
         simulator.wait_readings(2)
-        gateway.wait_now("utility", state="online", **simulator.expected()[-1])
+        simulator.wait_shown(gateway)
