@@ -1,6 +1,7 @@
 """What happens on a bench: restarts, pulled cables, noise. The meter comes back by itself; nothing false is shown."""
 import contextlib
 import os
+import signal
 import time
 
 import pytest
@@ -200,10 +201,49 @@ def test_oversized_length(mcu, online):
 def test_frame_split_at_every_byte(mcu, online):
     gateway = online(poll="60s", stale_after="60s")
     whole = frame(REPORT, unit(19, 201))
-    for at in range(len(whole)):
-        mcu.send_raw(whole[at:at + 1])
-        time.sleep(0.005)
+
+    def was_sent():
+        """False when this process was away for so long that it was silence."""
+        longest, last = 0, time.monotonic()
+        for at in range(len(whole)):
+            mcu.send_raw(whole[at:at + 1])
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            time.sleep(0.005)
+        return longest < 0.2
+
+    wait_until(was_sent)
     gateway.wait_now(power_w=20.1)
+
+
+def test_a_gateway_that_was_away_does_not_tear_a_frame(mcu, online):
+    """Its disk or its machine kept it while the second half of a frame came: that was no silence."""
+    gateway = online(poll="60s", stale_after="60s")
+    whole = frame(REPORT, unit(19, 201))
+
+    def stopped_between():
+        """Whether it was stopped before it could take what is missing for silence."""
+        begun = time.monotonic()
+        mcu.send_raw(whole[:8])
+        wait_until(lambda: gateway.diagnostics()["framing"]["pending_bytes"] != 0 or time.monotonic() > begun + 0.2)
+        gateway.signal(signal.SIGSTOP)
+        wait_until(lambda: state_of(gateway.pid) == "T")
+        if time.monotonic() < begun + 0.25:
+            return True
+        gateway.signal(signal.SIGCONT)
+        wait_until(lambda: gateway.diagnostics()["framing"]["pending_bytes"] == 0)
+        return False
+
+    wait_until(stopped_between)
+    timeouts_from = time.monotonic() + 0.5
+    mcu.send_raw(whole[8:])
+    wait_until(lambda: time.monotonic() > timeouts_from)
+    gateway.signal(signal.SIGCONT)
+    gateway.wait_now(power_w=20.1)
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rpartition(")")[2].split()[0]
 
 
 def test_port_that_appears_later(mcu_at, start, meter):
