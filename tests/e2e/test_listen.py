@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -270,14 +271,16 @@ def test_noise_of_one_line_does_not_hurt_the_other(mcu_at, ear, start):
     gateway = start([{"id": "main", "protocol": "tuyamcu", "role": "listen", "port": mcu.port.link,
                       "port_tx": tx.link, "profile": "pj-mgw1103"}])
     listening(gateway)
-    whole = frame(REPORT, unit(19, 177))
+    whole, slow = frame(REPORT, unit(19, 177)), 0
     for _ in range(20):
+        begun = time.monotonic()
         mcu.send_raw(whole[:8])
         tx.hear(b"\x55\xaa\x00\x06\x03" * 20)
         mcu.send_raw(whole[8:])
+        slow += time.monotonic() - begun > 0.2    # this process was away: that was silence
     gateway.wait_now(power_w=17.7)
-    wait_until(lambda: gateway.diagnostics()["framing"]["frames"] == 20)
-    assert gateway.diagnostics()["framing"]["noise_bytes"] == 0
+    wait_until(lambda: gateway.diagnostics()["framing"]["frames"] >= 20 - slow)
+    assert gateway.diagnostics()["framing"]["noise_bytes"] <= slow * len(whole)
     wait_until(lambda: gateway.diagnostics()["framing_tx"]["noise_bytes"] == 2000)
 
 
