@@ -222,7 +222,7 @@ def compare(gateway, engines, begin_s, capsys):
                    what="all rows are in " + engine.folder.name)
         found = stored(engine, begin_s, int(time.time()) + 1)
         # A total is told by /samples when the meter's own has followed the checkpoint, a moment later.
-        wait_until(lambda: not differences(found, expected(gateway)), timeout=10, interval=0.2,
+        wait_until(lambda: not differences(found, expected(gateway)), interval=0.2,
                    what="the same values: %r" % differences(found, expected(gateway))[:3])
     facts = gateway.json("/api/v1/diagnostics")["remote_write"]
     assert [f["failed_samples"] for f in facts] == [0, 0]

@@ -12,7 +12,7 @@ const { chromium } = require("playwright-core");
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 export const BINARY = process.env.METERGATE;
-export const TIMEOUT = 30000;
+export const TIMEOUT = 1000 * (process.env.METERGATE_TIMEOUT || 120); /* broken, not slow */
 export const PAGES = ["live", "history", "energy", "meters", "setup"];
 export const LOCALES = { en: "en-GB", de: "de-DE", pl: "pl-PL" };
 export const SIZES = {

@@ -98,6 +98,10 @@ test("a page in a tab that nobody looks at gives its connection back", () =>
       document.dispatchEvent(new Event("visibilitychange"));
     });
     const text = () => page.locator(".power .value").innerText();
+    /* What came before may still have to be drawn. */
+    await page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    );
     const hidden = await text();
     await page.waitForTimeout(3000);
     assert.equal(await text(), hidden);
