@@ -14,7 +14,6 @@ struct json_writer {
         struct buffer *out;               /* borrowed */
         unsigned depth;
         bool has_items[JSON_DEPTH_MAX];
-        bool after_key;
 };
 
 void json_begin(struct json_writer *w, struct buffer *out);

@@ -11,7 +11,6 @@
 
 struct frame_log {
         uint64_t total;           /* frames ever logged */
-        uint64_t omitted;         /* frames that hold a secret and were not logged */
         uint32_t head, used;      /* byte ring of entries */
         uint64_t dropped;         /* bytes of entries that made room: counted from there, no place ever changes */
         uint8_t ring[FRAME_LOG_SIZE];

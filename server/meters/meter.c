@@ -123,10 +123,8 @@ static void look_up_product(struct meter *m) {
 /* ---- bytes ---- */
 
 static void log_frame(struct meter *m, uint64_t now_ms, bool tx, const uint8_t *frame, size_t len) {
-        if (m->protocol->is_secret && m->protocol->is_secret(frame, len)) {
-                m->frames.omitted++;
+        if (m->protocol->is_secret && m->protocol->is_secret(frame, len))
                 return;
-        }
         frame_log_put(&m->frames, now_ms, tx, frame, len);
         if (!tx)
                 m->last_frame = m->frames.total;

@@ -42,7 +42,6 @@ struct feed;
 /* Rows with numbers above after. The history is borrowed; series (NULL or n of them, as in the configuration) too. */
 int feed_new(struct history *h, uint64_t after, struct feed **ret);
 struct feed *feed_free(struct feed *f);
-static inline void feed_freep(struct feed **f) { feed_free(*f); }
 /* Before the first row, or with an equal list. */
 void feed_choose(struct feed *f, char *const *series, unsigned n);
 

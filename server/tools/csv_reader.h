@@ -29,7 +29,6 @@ int csv_open(const char *path, struct csv_reader **ret, char *error);
 /* Takes over file, also on failure; name stands for it in messages (borrowed). */
 int csv_open_stream(FILE *file, const char *name, struct csv_reader **ret);
 struct csv_reader *csv_free(struct csv_reader *c);
-static inline void csv_freep(struct csv_reader **c) { csv_free(*c); }
 
 /* Before the first row: what programs make for people. Fields may also be separated by semicolons or tabs, as each line
  * shows; hard and narrow blanks, the minus sign of typesetters and their apostrophe become plain ones. */

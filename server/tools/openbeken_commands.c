@@ -12,7 +12,6 @@
 #include "tools/openbeken_parts.h"
 
 #define MULT_PLACES 12
-#define MULT_ONE    INT64_C(1000000000000)
 
 struct command {
         const char *name;

@@ -155,7 +155,7 @@ static struct query *ask(const struct our_history *o, uint32_t end_s) {
         int64_t end = (HOUSE_BEGIN_S + end_s) * TICKS_PER_S;
         struct query_spec spec = {
                 .meter = "meter1", .n_series = HOUSE_VALUES, .from = end - (int64_t) DAY_S * TICKS_PER_S,
-                .to = end, .now = end, .auto_points = QUERY_POINTS_DEFAULT,
+                .to = end, .now = end, .auto_points = 1000,
         };
         const uint32_t aggregates = 1u << QUERY_AVG | 1u << QUERY_MIN | 1u << QUERY_MAX | 1u << QUERY_DELTA;
         struct query_row row;

@@ -21,7 +21,7 @@ struct cut_disk {
         int read_error, write_error, sync_error;    /* errno of every such call from now on */
         off_t read_error_from, read_error_to;       /* of reads only those that touch this stretch; both 0: all */
         /* What was done. */
-        uint64_t reads, writes, syncs, start_syncs, bytes_written;
+        uint64_t reads, writes, syncs, bytes_written;
         uint64_t kept, dropped, torn, garbled;      /* un-synced writes when the power went */
         /* private */
         struct cut_disk_files *files;

@@ -144,7 +144,7 @@ struct life {
         char directory[64];
         struct history *history;
         unsigned meter, n;
-        bool with_power, with_rest;
+        bool with_power;
         int64_t now;
         struct sample samples[20000];
 };

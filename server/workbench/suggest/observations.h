@@ -47,7 +47,6 @@ struct observations;
 /* runs_max: at least OBSERVED_RUNS_MIN; a run takes 112 bytes. */
 int observations_new(unsigned runs_max, struct observations **ret);
 struct observations *observations_free(struct observations *o);
-static inline void observations_freep(struct observations **o) { observations_free(*o); }
 
 /* To be called after each frame of the session that keeps this table, also after one without datapoints: that the
  * line was alive is worth knowing. now_ms never goes back. */
