@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/sample_text.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 #define PAGES        8      /* read in one go; 1 ms on a small board */
 #define READER_MS    5000   /* unused for so long it is given back: it has some 150 KiB */
@@ -159,31 +159,17 @@ int live_next(struct live *l, const void *stream, uint64_t after, struct sample 
 
 /* ---- meters ---- */
 
-#define FNV_BASIS UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
-
-static uint64_t mix(uint64_t hash, const void *data, size_t len) {
-        const uint8_t *bytes = data;
-
-        for (size_t i = 0; i < len; i++)
-                hash = (hash ^ bytes[i]) * FNV_PRIME;
-        return hash;
-}
-
 /* Of all that a state event tells. */
 static uint64_t signature_of(const struct meter *m, uint64_t now_ms) {
         const struct series_set *set = meter_series(m);
-        const char *reason = meter_reason(m);
         uint8_t about[] = { (uint8_t) meter_state(m), meter_available(m, now_ms) };
-        uint64_t hash = mix(FNV_BASIS, about, sizeof about);
+        uint64_t hash = hash_text(hash_bytes(0, about, sizeof about), meter_reason(m));
 
-        hash = mix(hash, reason, strlen(reason) + 1);
         for (unsigned i = 0; i < set->count; i++) {
                 const struct series *s = &set->items[i];
                 uint8_t source[] = { (uint8_t) i, s->known, s->source, s->channel, s->quantity };
 
-                hash = mix(hash, source, sizeof source);
-                hash = mix(hash, s->origin, strlen(s->origin));
+                hash = hash_text(hash_bytes(hash, source, sizeof source), s->origin);
         }
         return hash;
 }

@@ -136,18 +136,11 @@ static int fail_unsupported(struct schema_walk *w, const yaml_node_t *node, cons
 }
 
 static int read_poll_aligned(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        static const char *const words[] = { "false", "true" };
         struct meter_config *m = target;
-        unsigned i = 0;
-        int r;
 
         if (!m->protocol->aligns_polls)
                 return fail_unsupported(w, node, m);
-        r = schema_choice(w, node, words, ELEMENTS(words), &i);
-        if (r < 0)
-                return r;
-        m->poll_aligned = i == 1;
-        return 0;
+        return schema_either(w, node, "false", "true", &m->poll_aligned);
 }
 
 static int read_console_log_level(struct schema_walk *w, const yaml_node_t *node, void *target) {

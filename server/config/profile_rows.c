@@ -110,16 +110,9 @@ static int read_power_scale(struct schema_walk *w, const yaml_node_t *node, void
 }
 
 static int read_increment(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        static const char *const words[] = { "false", "true" };
         struct profile_datapoint *d = target;
-        unsigned i = 0;
-        int r;
 
-        r = schema_choice(w, node, words, ELEMENTS(words), &i);
-        if (r < 0)
-                return r;
-        d->is_increment = i == 1;
-        return 0;
+        return schema_either(w, node, "false", "true", &d->is_increment);
 }
 
 static int read_unit(struct schema_walk *w, const yaml_node_t *node, void *target) {
@@ -198,16 +191,9 @@ static int read_scale(struct schema_walk *w, const yaml_node_t *node, void *targ
 }
 
 static int read_sign(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        static const char *const words[] = { "normal", "inverted" };
         struct profile_datapoint *d = target;
-        unsigned i = 0;
-        int r;
 
-        r = schema_choice(w, node, words, ELEMENTS(words), &i);
-        if (r < 0)
-                return r;
-        d->inverted = i == 1;
-        return 0;
+        return schema_either(w, node, "normal", "inverted", &d->inverted);
 }
 
 static int read_direction_dp(struct schema_walk *w, const yaml_node_t *node, void *target) {
@@ -245,16 +231,9 @@ static const struct schema_row direction_fields[] = {
 };
 
 static int read_access(struct schema_walk *w, const yaml_node_t *node, void *target) {
-        static const char *const words[] = { "r", "rw" };
         struct profile_datapoint *d = target;
-        unsigned i = 0;
-        int r;
 
-        r = schema_choice(w, node, words, ELEMENTS(words), &i);
-        if (r < 0)
-                return r;
-        d->writable = i == 1;
-        return 0;
+        return schema_either(w, node, "r", "rw", &d->writable);
 }
 
 static int read_range_end(struct schema_walk *w, const yaml_node_t *node, void *target) {

@@ -265,6 +265,16 @@ int schema_choice(struct schema_walk *w, const yaml_node_t *node, const char *co
         return schema_fail(w, node, "%s is none of these", yaml_show(node, shown));
 }
 
+int schema_either(struct schema_walk *w, const yaml_node_t *node, const char *first, const char *second, bool *ret) {
+        unsigned i = 0;
+        int r = schema_choice(w, node, (const char *const[]) { first, second }, 2, &i);
+
+        if (r < 0)
+                return r;
+        *ret = i == 1;
+        return 0;
+}
+
 bool schema_is_baud(int64_t speed) {
         static const uint32_t speeds[] = { 300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 74880,
                                            115200, 128000, 230400, 256000, 460800, 500000, 576000, 921600 };

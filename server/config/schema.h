@@ -79,6 +79,8 @@ int schema_integer(struct schema_walk *w, const yaml_node_t *node, int64_t min, 
 /* Index into a list of n words. */
 int schema_choice(struct schema_walk *w, const yaml_node_t *node, const char *const words[], unsigned n,
                   unsigned *ret);
+/* One of two words: whether it is the second. */
+int schema_either(struct schema_walk *w, const yaml_node_t *node, const char *first, const char *second, bool *ret);
 /* Whether a UART has this speed. */
 bool schema_is_baud(int64_t speed);
 /* A speed that a UART has. */

@@ -199,18 +199,11 @@ static void send_noise(struct simulator *s, uint64_t now_ms) {
 }
 
 static void replug(struct simulator *s, uint64_t now_ms) {
-        int r;
-
         if (now_ms < s->replug_ms)
                 return;
         s->replug_ms = TUYA_MCU_NEVER;
-        r = terminal_open(&s->terminal);
-        if (r < 0) {
-                log_error("simulator: cannot open a new terminal: %s", strerror(-r));
-                terminal_close(&s->terminal);
-                return;
-        }
-        tell(s, "port", NULL, 0);
+        if (terminal_reopen(&s->terminal))
+                tell(s, "port", NULL, 0);
 }
 
 static int run(struct simulator *s) {

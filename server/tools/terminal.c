@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 enum { READ_MAX = 512 };
 
@@ -88,6 +91,16 @@ void terminal_close(struct terminal *t) {
                 close(t->master);
         t->master = t->slave = -1;
         t->path[0] = '\0';
+}
+
+bool terminal_reopen(struct terminal *t) {
+        int r = terminal_open(t);
+
+        if (r >= 0)
+                return true;
+        log_error("simulator: cannot open a new terminal: %s", strerror(-r));
+        terminal_close(t);
+        return false;
 }
 
 bool terminal_write(struct terminal *t, const uint8_t *data, size_t len) {

@@ -24,6 +24,8 @@ void terminal_init(struct terminal *t, sd_event *event, const char *link_path,
 /* A new terminal each time. terminal_close is needed after a failure too. */
 int terminal_open(struct terminal *t);
 void terminal_close(struct terminal *t);
+/* After terminal_close, as when a cable is plugged in again. False: it stays closed, which has been told. */
+bool terminal_reopen(struct terminal *t);
 
 /* What a full line does not take is lost: nobody listens. True when something was written. */
 bool terminal_write(struct terminal *t, const uint8_t *data, size_t len);

@@ -73,18 +73,11 @@ static void flush_output(struct vue_simulator *s) {
 }
 
 static void replug(struct vue_simulator *s, uint64_t now_ms) {
-        int r;
-
         if (now_ms < s->replug_ms)
                 return;
         s->replug_ms = MGM111_NEVER;
-        r = terminal_open(&s->terminal);
-        if (r < 0) {
-                log_error("simulator: cannot open a new terminal: %s", strerror(-r));
-                terminal_close(&s->terminal);
-                return;
-        }
-        tell(s, "port", NULL, 0);
+        if (terminal_reopen(&s->terminal))
+                tell(s, "port", NULL, 0);
 }
 
 static int arm(struct vue_simulator *s) {
