@@ -240,6 +240,9 @@ struct protocol {
          * the first, and moved on; false past the last. */
         bool (*part)(const uint8_t *frame, size_t len, size_t *at, struct frame_part *ret);
         void (*part_name)(uint32_t kind, char *buf, size_t size);
+        /* What a meter without a profile most likely is, going by its datapoints, as the end of a sentence; NULL: nobody
+         * can tell. */
+        const char *(*likeness)(const struct datapoint_table *t);
         /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now; -EACCES:
          * the profile does not allow it; -EINVAL: not such a value. refusal is cleared by the caller. */
         int (*act)(struct session *s, uint64_t now_ms, const struct action_request *request,

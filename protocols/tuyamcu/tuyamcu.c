@@ -57,6 +57,14 @@ static void part_name(uint32_t kind, char *buf, size_t size) {
         snprintf(buf, size, kind & PART_IS_COMMAND ? "command 0x%02X" : "dp %u", (unsigned) kind & 0xff);
 }
 
+/* Many plugs and clamps report current, power and voltage as 18, 19 and 20, whatever their product key. */
+static const char *likeness(const struct datapoint_table *t) {
+        if (datapoint_table_get(t, 18) && datapoint_table_get(t, 19) && datapoint_table_get(t, 20))
+                return "datapoints 18, 19 and 20 are most likely current, power and voltage of the standard plug set, "
+                       "as in pj-mgw1103";
+        return NULL;
+}
+
 const struct protocol tuyamcu_protocol = {
         .name = "tuyamcu",
         .bauds = (const uint32_t[]) { 9600, 115200, 38400, 0 },
@@ -81,5 +89,6 @@ const struct protocol tuyamcu_protocol = {
         .act = tuya_act,
         .part = part,
         .part_name = part_name,
+        .likeness = likeness,
         .needs_profile = true,
 };

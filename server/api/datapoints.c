@@ -3,7 +3,6 @@
 #include "api/handlers.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "api/accept.h"
 #include "api/decoded.h"
@@ -185,16 +184,14 @@ static void put_datapoint(struct json_writer *w, const struct meter *m, const st
         json_object_end(w);
 }
 
-/* Many plugs and clamps report current, power and voltage as 18, 19 and 20, whatever their product key. */
-static bool looks_like_plug(const struct meter *m) {
-        const struct datapoint_table *t = &meter_session(m)->datapoints;
+static const char *likeness_of(const struct meter *m) {
+        const struct protocol *p = meter_config(m)->protocol;
 
-        return strcmp(meter_config(m)->protocol->name, "tuyamcu") == 0 &&
-               datapoint_table_get(t, 18) && datapoint_table_get(t, 19) && datapoint_table_get(t, 20);
+        return p->likeness ? p->likeness(&meter_session(m)->datapoints) : NULL;
 }
 
 static void put_hint(struct json_writer *w, const struct meter *m) {
-        const char *key = meter_session(m)->product_key;
+        const char *key = meter_session(m)->product_key, *likeness = likeness_of(m);
         char text[480];
         int len;
 
@@ -207,10 +204,8 @@ static void put_hint(struct json_writer *w, const struct meter *m) {
         len += snprintf(text + len, sizeof text - (size_t) len,
                         ": choose one with \"profile:\" in the configuration (metergate profiles lists them), or "
                         "make one of what datapoints?suggest=1 suggests");
-        if (looks_like_plug(m))
-                snprintf(text + len, sizeof text - (size_t) len,
-                         "; datapoints 18, 19 and 20 are most likely current, power and voltage of the standard "
-                         "plug set, as in pj-mgw1103");
+        if (likeness)
+                snprintf(text + len, sizeof text - (size_t) len, "; %s", likeness);
         json_put_string(w, "hint", text);
 }
 
