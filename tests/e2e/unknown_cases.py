@@ -4,7 +4,8 @@ from fractions import Fraction
 import gateway
 import loads as electric
 from known_scales import mark_demanded
-from unknown_meter import (BOOL, ENUM, Point, Truth, distractors, increments, phase, reading, record, registers)
+from unknown_meter import (BOOL, ENUM, HOUR_MS, VALUE, Point, Truth, distractors, flows, increments, phase, reading,
+                           record, registers)
 
 TRACES = (  # a file of ../shared/data, rows of a stretch (few of the plug's rows differ from the one before)
     ("pzem_meter1", 2000), ("pzem_meter2", 2000), ("pzem_meter4", 2000), ("tracebase_fridge", 2000),
@@ -146,6 +147,97 @@ class Sum:
     def __init__(self, loads):
         self.power_w = sum(load.power_w for load in loads)
 
+
+# ---- meters that are not what they look like
+
+def direct_current(rng, source, scales):
+    """A battery: V * I is P at all times, and there is no mains voltage."""
+    nominal = rng.choice([12.6, 23.9, 25.4, 48.5, 50.1, 52.8])
+    watts, loads = 0, []
+    for i in range(rng.choice([60, 200, 800])):
+        if rng.random() < 0.15:
+            watts = rng.choice([5, 20, 60, 150, 300]) * rng.uniform(0.9, 1.1)
+        volts = nominal - watts / nominal * 0.01 + rng.gauss(0, 0.01)
+        milliamperes = round(watts / volts * 1000)
+        loads.append((1795255200000 + 2000 * i,
+                      electric.Load(round(volts * 1000), milliamperes, round(volts * milliamperes), 0, 0)))
+    take = numbers(rng)
+    scales = (rng.choice([Fraction(1, 10), Fraction(1, 100)]), rng.choice([Fraction(1, 100), Fraction(1, 1000)]),
+              rng.choice([Fraction(1), Fraction(1, 10), Fraction(1, 100)]), scales[3], None)
+    return loads, channel_points(rng, take, loads, scales), take
+
+
+def apparent_only(rng, source, scales):
+    """It tells voltage, current and their product, and no power."""
+    loads, take = source.loads(), numbers(rng)
+    points = channel_points(rng, take, loads, scales[:3] + (None, None))
+    points.pop()
+    points.append(reading(take(), "apparent_power_va", scales[2],
+                          lambda step: loads[step][1].voltage_v * loads[step][1].current_a // 1000))
+    return loads, points, take
+
+
+def begins_again(rng, source, scales):
+    """Registers of a day or an hour, one of which may begin again; a total may be there, too."""
+    loads, take = source.loads(), numbers(rng)
+    points = channel_points(rng, take, loads, scales[:3] + (scales[3] if rng.random() < 0.5 else None, None))
+    sums, dp, share = flows(loads)[0], take(), rng.choice([0.3, 0.7, 2])
+    reset, base = int(len(loads) * share), rng.randrange(10 ** 7)
+    scale = rng.choice([Fraction(1, 100), Fraction(1, 1000)])
+
+    def today(step):
+        flown = base + sums[step] // HOUR_MS if step < reset else (sums[step] - sums[reset]) // HOUR_MS
+        return int(flown / (1000000 * scale))
+    points.append(Point(dp, VALUE, today, Truth(dp, note="energy today")))
+    return loads, points, take
+
+
+def wraps(rng, source, scales):
+    """A total that is cleared, or comes to its end, within the recording."""
+    loads, take = source.loads(), numbers(rng)
+    points = channel_points(rng, take, loads, scales[:3] + (None, None))
+    sums, dp, scale = flows(loads)[0], take(), rng.choice([Fraction(1, 100), Fraction(1, 1000)])
+    half = int(sums[len(sums) // 2] / HOUR_MS / (1000000 * scale))
+    size = rng.choice([65536, 100000, 1000000])
+    truth = Truth(dp, "energy_import_kwh", scale)
+
+    def total(step):
+        truth.every.append((size - half + int(sums[step] / HOUR_MS / (1000000 * scale))) % size)
+        return truth.every[-1]
+    points.append(Point(dp, VALUE, total, truth))
+    return loads, points, take
+
+
+def constants(rng, source, scales):
+    """A house in which nothing happens."""
+    loads, take = source.loads(), numbers(rng)
+    loads = [(at, loads[0][1]) for at, _ in loads]
+    points = channel_points(rng, take, loads, scales)
+    points.append(reading(take(), "frequency_hz", Fraction(1, 100), lambda step: 50000))
+    points.append(reading(take(), "power_factor", Fraction(1, 1000), lambda step: 1000))
+    return loads, points, take
+
+
+def doubled(rng, source, scales):
+    """A breaker of one phase that tells its power twice, and its energy."""
+    loads, take = source.loads(), numbers(rng)
+    points = [phase(take(), "phase8", lambda step: loads[step][1])]
+    points.append(reading(take(), "power_w", rng.choice([Fraction(1), Fraction(1, 10)]),
+                          lambda step: loads[step][1].power_w))
+    points += registers(rng, take, loads, scales[3] or Fraction(1, 100))
+    return loads, points, take
+
+
+def one_way(rng, source, scales):
+    """Power comes back all the time, and the direction says so once; or nearly so."""
+    loads, take = source.loads(), numbers(rng)
+    directed, exports = rng.random() < 0.7, rng.choice([0.5, 0.9, 1])
+    loads = [(at, electric.Load(l.voltage_v, l.current_a, -l.power_w if i < exports * len(loads) else l.power_w,
+                                l.reactive_power_var)) for i, (at, l) in enumerate(loads)]
+    return loads, channel_points(rng, take, loads, scales, None, directed), take
+
+
+FALSE_KINDS = (direct_current, apparent_only, begins_again, wraps, constants, doubled, one_way)
 
 KINDS = (single, single, clamps, phases, raw_phases)
 

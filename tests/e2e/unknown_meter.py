@@ -6,6 +6,7 @@ from fractions import Fraction
 from fake_mcu import BITMAP, BOOL, ENUM, RAW, STRING, VALUE, frame, unit
 
 MILLI = {"voltage_v": 1000, "current_a": 1000, "power_w": 1000, "reactive_power_var": 1000, "frequency_hz": 1000,
+         "apparent_power_va": 1000,
          "power_factor": 1000, "temperature_c": 1000, "energy_import_kwh": 1000000, "energy_export_kwh": 1000000}
 HOUR_MS = 3600000
 ELECTRIC = ("voltage_v", "current_a", "power_w", "energy_import_kwh", "energy_export_kwh")
@@ -200,7 +201,53 @@ def distractors(rng, take, loads, count):
                           lambda step: "%x" % rng.randrange(1 << 48) if step % wait == 0 else "-"),
         lambda: wandering(take, "cost", VALUE, lambda step: 12 + step // 50),
     ]
+    makers += false_friends(rng, take, loads, walk)
     return [make() for make in rng.sample(makers, min(count, len(makers)))]
+
+
+def drifting(take, rng, note, low, high, pace):
+    """What is measured, slowly, and happens to lie there."""
+    state = {"now": rng.uniform(low, high)}
+
+    def at(step):
+        state["now"] = min(high, max(low, state["now"] + rng.gauss(0, pace)))
+        return round(state["now"])
+    return wandering(take, note, VALUE, at)
+
+
+def false_friends(rng, take, loads, walk):
+    """What lies where a mains voltage, a frequency or a register does, and is none."""
+    def watts(step):
+        return loads[step][1].power_w // 1000
+
+    def peak(step):
+        return max(abs(watts(i)) for i in range(max(0, step - 400), step + 1))
+
+    def mean(step):
+        last = [watts(i) for i in range(max(0, step - 10), step + 1)]
+        return sum(last) // len(last)
+
+    begin = loads[0][0] // 1000
+    return [
+        lambda: temperature(take, Fraction(1, 10), walk("room", 215, 245, 0.6)),
+        lambda: temperature(take, Fraction(1, 100), walk("fine room", 2150, 2450, 4)),
+        lambda: temperature(take, Fraction(1, 100), walk("fine", 4970, 5030, 3)),
+        lambda: temperature(take, Fraction(1, 10), walk("box", 493, 507, 0.6)),
+        lambda: drifting(take, rng, "humidity", 480, 520, 1),
+        lambda: drifting(take, rng, "fine humidity", 4980, 5030, 3),
+        lambda: drifting(take, rng, "percent", 40, 60, 0.5),
+        lambda: drifting(take, rng, "battery mV", 2900, 3100, 2),
+        lambda: drifting(take, rng, "battery of 24 V", 2300, 2500, 3),
+        lambda: drifting(take, rng, "battery of 12 V", 1180, 1300, 2),
+        lambda: drifting(take, rng, "battery of 48 V", 495, 505, 0.6),
+        lambda: drifting(take, rng, "light", 200, 260, 4),
+        lambda: wandering(take, "clock", VALUE, lambda step: loads[step][0] // 1000),
+        lambda: wandering(take, "second of the day", VALUE, lambda step: loads[step][0] // 1000 % 86400),
+        lambda: wandering(take, "timer", VALUE, lambda step: 2400 - (loads[step][0] // 1000 - begin) % 200),
+        lambda: wandering(take, "peak power", VALUE, peak),
+        lambda: wandering(take, "mean power", VALUE, mean),
+        lambda: wandering(take, "load", VALUE, lambda step: watts(step) * 100 // 3600),
+    ]
 
 
 # ---- a recording

@@ -5,6 +5,10 @@
 #include <math.h>
 
 #define FIT_MAX     0.06   /* mean relative error of what follows from others */
+#define SETTLED     2      /* nats by which an energy must fit one of two powers better than the other */
+#define SETTLED_BY  5      /* nats by which it must fit at all */
+#define RIVAL_TIMES 3      /* an apparent power is certain where the power misses it by so much more */
+#define RIVAL_MORE  0.01
 #define MOMENTS_MIN 4      /* at which it must follow */
 
 /* Mean error of |x| * 10^exponent against what it should be. */
@@ -12,6 +16,7 @@ struct fit {
         int exponent;
         unsigned n;                /* moments */
         double error;              /* relative; HUGE_VAL: no fit */
+        double rival_error;        /* of what else it may be */
         double variety;            /* mean distance of what it should be from its median, relative */
 };
 
@@ -41,6 +46,10 @@ static double reactive_at(const struct bench *b, const struct circuit *c, unsign
 
 static double apparent_expected(const struct bench *b, const struct circuit *c, unsigned t) {
         return isnan(factor_at(b, c, t)) ? NAN : apparent_at(b, c, t);
+}
+
+static double power_expected(const struct bench *b, const struct circuit *c, unsigned t) {
+        return isnan(factor_at(b, c, t)) ? NAN : fabs(b->columns[c->power].x[t]);
 }
 
 static double total_at(const struct bench *b, const struct circuit *c, unsigned t) {
@@ -114,13 +123,15 @@ static bool is_free(const struct bench *b, unsigned column) {
                c->distinct > 2;
 }
 
-/* The best of the free columns for an expectation; -1: none fits. */
-static int find_fit(const struct bench *b, const struct circuit *c, expectation_fn expected, struct fit *ret) {
-        double logs[MOMENTS_MAX];
+/* The best of the free columns that fit an expectation, and no rival better; -1: none does. rival NULL: none. */
+static int find_fit(const struct bench *b, const struct circuit *c, expectation_fn expected, expectation_fn rival,
+                    struct fit *ret) {
+        double logs[MOMENTS_MAX], rivals[MOMENTS_MAX];
         int best = -1;
 
         expect(b, c, expected, logs);
-
+        if (rival)
+                expect(b, c, rival, rivals);
         *ret = (struct fit) { .error = FIT_MAX };
         for (unsigned k = 0; k < b->n_columns; k++) {
                 struct fit f;
@@ -130,6 +141,9 @@ static int find_fit(const struct bench *b, const struct circuit *c, expectation_
                 f = fit_column(b, logs, &b->columns[k]);
                 /* What hardly varies is met by chance. */
                 if (f.error >= ret->error || f.error > 0.5 * f.variety || !is_possible(&b->columns[k], expected, &f))
+                        continue;
+                f.rival_error = rival ? fit_column(b, rivals, &b->columns[k]).error : HUGE_VAL;
+                if (f.rival_error < f.error)
                         continue;
                 *ret = f;
                 best = (int) k;
@@ -219,23 +233,29 @@ static void attach(struct bench *b, struct circuit *c, expectation_fn expected, 
 
         if (*column >= 0)
                 return;
-        *column = find_fit(b, c, expected, &f);
+        *column = find_fit(b, c, expected, expected == apparent_expected ? power_expected : NULL, &f);
+        if (expected == apparent_expected)
+                c->is_apparent_sure = f.rival_error > RIVAL_TIMES * f.error + RIVAL_MORE;
         *error = f.error;
         *exponent = f.exponent;
         if (*column >= 0)
                 bench_use(b, *column);
 }
 
+/* The sum of all powers; of one circuit it is its power once more. */
 static void find_total(struct bench *b) {
         struct fit f;
 
         b->total = -1;
-        if (b->n_circuits < 2)
+        if (b->n_circuits == 0)
                 return;
         for (unsigned i = 1; i < b->n_circuits; i++)
                 if (b->circuits[i].ratio != b->circuits[0].ratio)
                         return;
-        b->total = find_fit(b, NULL, total_at, &f);
+        if (b->n_circuits == 1)
+                b->total = find_fit(b, &b->circuits[0], power_expected, apparent_expected, &f);
+        else
+                b->total = find_fit(b, NULL, total_at, NULL, &f);
         b->total_ratio = f.exponent;
         b->total_error = f.error;
         if (b->total >= 0)
@@ -256,8 +276,8 @@ static void settle_reactive(struct bench *b, int circuit) {
         c->power = c->reactive;
         other = bench_rate_energies(b, circuit);
         c->power = power;
-        c->is_settled = fabs(own - other) > 2;
-        if (other <= own + 2)
+        c->is_settled = fabs(own - other) > SETTLED && fmax(own, other) > SETTLED_BY;
+        if (!c->is_settled || other < own)
                 return;
         c->power = c->reactive;
         c->reactive = power;

@@ -53,9 +53,11 @@ struct circuit {
         double score;                  /* nats in favour of it against chance */
         double rival;                  /* of the best other explanation of one of its columns */
         double swapped;                /* score of current and power the other way round */
-        double nearest;                /* score of its current with another power, or of its power with another current */
+        double nearest;                /* score of its current or its power with another column */
         double power_factor;           /* typical, at heavy load */
+        double varied;                 /* share of the loads whose power factor is another one than that */
         double association;            /* nats of P / I being steadier than either */
+        double steps;                  /* nats of both going up and down at the same moments */
         unsigned levels;               /* different loads it was seen at */
         double peak_current, peak_power;  /* raw */
         uint8_t layout, power_den;     /* of one raw value that brings all of it; LAYOUT_NONE: numbers of their own */
@@ -68,6 +70,7 @@ struct circuit {
         int apparent_exponent, reactive_exponent;  /* of their scales minus that of the power's */
         int factor_exponent;              /* of its scale */
         double apparent_error, reactive_error, factor_error;  /* relative */
+        bool is_apparent_sure;         /* it is not the power once more */
         int direction;                 /* column of a flag that tells where an unsigned power flows; -1: none */
         bool is_settled;               /* the energy or the power factor tells active from reactive power */
 };
@@ -82,6 +85,7 @@ struct energy {
         double score;
         double ticks;                  /* that it moved on */
         bool is_export, is_increment;
+        bool may_be_export;            /* the power has no sign, and what could be its direction said so all along */
         int flag;                      /* column: it grows only while this is flag_value; -1: none */
         int flag_value;
 };

@@ -7,6 +7,8 @@
 #define TICKS_MIN   3      /* that a register must have moved on */
 #define WH_RAW_S    3.6e6  /* W * s in a kWh */
 #define SCORE_MIN   2.0    /* nats */
+#define HEAD_S      2      /* before the first power, in which a register's first value counts */
+#define REVERSE_SHARE 0.8
 #define PATH_MAX_POINTS 512  /* of a register that are looked at */
 
 /* Which power, and which part of it. */
@@ -117,38 +119,94 @@ static double energy_at(const struct bench *b, const struct column *c, const str
         return column_value(b, c, r) + (is_increment ? r->sum : 0);
 }
 
+/* What was seen of a register so far, without the gaps of the line. */
+struct tracer {
+        double energy_before, integral_before, time_before;  /* as told last */
+        uint32_t gaps;
+        double energy, integral, time_s;     /* since the first value */
+        double most;                         /* that flowed between two of its values */
+};
+
+static void go_on(struct tracer *t, double energy, double integral, double at_s, uint32_t gaps) {
+        if (gaps == t->gaps) {
+                t->energy += energy - t->energy_before;
+                t->integral += integral - t->integral_before;
+                t->time_s += at_s - t->time_before;
+                t->most = fmax(t->most, integral - t->integral_before);
+        }
+        t->energy_before = energy;
+        t->integral_before = integral;
+        t->time_before = at_s;
+        t->gaps = gaps;
+}
+
+static void add_point(const struct tracer *t, struct path *path) {
+        path->energy[path->n] = t->energy;
+        path->integral[path->n] = t->integral;
+        path->time_s[path->n++] = t->time_s;
+}
+
+/* A register that stood still at the end, while more flowed than ever between two of its values, did not count it. */
+static void end_path(struct tracer *t, struct integral *walks, unsigned n_walks, struct path *path) {
+        const struct bench *b = walks[0].b;
+        unsigned n;
+        const struct observed_run *const *runs = bench_runs(b, walks[0].column->series, &n);
+        double at_s = bench_second(b, runs[n - 1]->from_ms), sum;
+
+        if (runs[n - 1]->gaps != t->gaps || at_s <= t->time_before)
+                return;
+        sum = integral_of_all(walks, n_walks, at_s);
+        if (sum - t->integral_before <= 2 * t->most)
+                return;
+        go_on(t, t->energy_before, sum, at_s, t->gaps);
+        add_point(t, path);
+}
+
+/* Seconds at which the powers were first told. */
+static double begin_of(const struct integral *walks, unsigned n_walks) {
+        double begin_s = 0;
+
+        for (unsigned i = 0; i < n_walks; i++) {
+                unsigned n;
+                const struct observed_run *const *runs = bench_runs(walks[i].b, walks[i].column->series, &n);
+
+                if (n > 0)
+                        begin_s = fmax(begin_s, bench_second(walks[i].b, runs[0]->from_ms));
+        }
+        return begin_s;
+}
+
+/* When a value was told; one that was told just before the first power stands for the moment of that. */
+static double told_at(const struct bench *b, const struct observed_run *r, double begin_s) {
+        double at_s = bench_second(b, r->from_ms);
+
+        return at_s < begin_s && at_s > begin_s - HEAD_S ? begin_s : at_s;
+}
+
 /* The first value only tells where it begins. Of many values so many are taken as there is room for. */
 static void trace_path(const struct bench *b, const struct column *c, const struct source *s, bool is_increment,
                        struct path *path) {
         struct integral walks[CIRCUITS_MAX];
         unsigned n_walks = begin_walks(b, s, walks), n, stride;
         const struct observed_run *const *runs = bench_runs(b, c->series, &n);
-        double energy_before = 0, integral_before = 0, time_before = 0, energy = 0, integral = 0, time_s = 0;
-        uint32_t gaps = 0;
+        struct tracer t = { .gaps = UINT32_MAX };
+        double begin_s = begin_of(walks, n_walks);
 
         path->n = 0;
         stride = n / PATH_MAX_POINTS + 1;
-        for (unsigned i = 0; i < n; i += stride) {
-                double e = energy_at(b, c, runs[i], is_increment), at_s = bench_second(b, runs[i]->from_ms);
+        for (unsigned i = 0; n_walks > 0 && i < n; i += stride) {
+                double e = energy_at(b, c, runs[i], is_increment), at_s = told_at(b, runs[i], begin_s);
                 double sum = integral_of_all(walks, n_walks, at_s);
-                bool has_power = n_walks > 0 && walks[0].has_value;
 
-                if (path->n > 0 && runs[i]->gaps == gaps) {
-                        energy += e - energy_before;
-                        integral += sum - integral_before;
-                        time_s += at_s - time_before;
-                }
-                energy_before = e;
-                integral_before = sum;
-                time_before = at_s;
-                gaps = runs[i]->gaps;
+                go_on(&t, e, sum, at_s, runs[i]->gaps);
+                if (path->n == 0)
+                        t.energy = t.integral = t.time_s = t.most = 0;
                 /* A register may begin at 0 before it is read. */
-                if (!has_power || (e == 0 && path->n == 0 && !is_increment))
-                        continue;
-                path->energy[path->n] = energy;
-                path->integral[path->n] = integral;
-                path->time_s[path->n++] = time_s;
+                if (walks[0].has_value && (e != 0 || path->n > 0 || is_increment))
+                        add_point(&t, path);
         }
+        if (path->n > 0)
+                end_path(&t, walks, n_walks, path);
 }
 
 /* Largest distance of a path from being proportional to the energy, as a share of the whole. */
@@ -286,9 +344,39 @@ double bench_rate_energies(const struct bench *b, int circuit) {
                 if (b->settings->has_no_times || b->used[k] || !is_candidate(c) || !may_count(c))
                         continue;
                 try_both_ways(b, (int) k, s, false, &e);
+                if (!b->circuits[circuit].is_signed)
+                        try_flags(b, (int) k, s, &e);
                 best = fmax(best, e.score);
         }
         return best;
+}
+
+/* A power without a sign, and a flag that was 1 nearly all the time that something flowed: what is counted may flow
+ * back. A flag that was 0 as well cannot be the direction of a register that went on. */
+static bool may_be_export(const struct bench *b, const struct energy *e) {
+        const struct column *power;
+
+        if (e->circuit < 0 || e->flag >= 0 || b->circuits[e->circuit].is_signed)
+                return false;
+        power = &b->columns[b->circuits[e->circuit].power];
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                const struct column *f = &b->columns[k];
+                double reverse = 0, all = 0;
+
+                if (!f->is_flag || f->max != 1)
+                        continue;
+                for (unsigned t = 0; t < b->n_moments; t++) {
+                        double flowed = power->x[t] * b->weight[t];
+
+                        if (isnan(flowed) || isnan(f->x[t]))
+                                continue;
+                        all += flowed;
+                        reverse += f->x[t] == 1 ? flowed : 0;
+                }
+                if (reverse > REVERSE_SHARE * all)
+                        return true;
+        }
+        return false;
 }
 
 /* The flag that two registers agree on, or one follows clearly. */
@@ -313,6 +401,7 @@ void bench_find_energies(struct bench *b) {
                 if (best.score <= SCORE_MIN)
                         continue;
                 note_direction(b, &best);
+                best.may_be_export = may_be_export(b, &best);
                 b->energies[b->n_energies++] = best;
                 bench_use(b, (int) k);
         }

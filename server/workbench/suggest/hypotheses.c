@@ -5,27 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CAP_UNSURE 0.85    /* of what could still be another power of ten: never high */
-#define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
-#define CAP_UNLIKE 0.4     /* of a voltage that is unlike a better one */
-#define SHARE_MIN    0.005 /* of a scale that is worth a rank */
-/* Nats by which current and power must be better than the other way round: what usual power factors and scales say for it
- * at 230 V, and a little more. */
-#define SWAPPED_MARGIN 8
-#define NEAREST_MARGIN 5   /* nats by which they must be better than either with another column */
-#define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */
-#define CAP_LONE     0.6   /* of a power without a current */
-#define CAP_FEW    0.8     /* of what was seen at few loads */
+#include "workbench/suggest/certainty.h"
 
-#define VOLTAGE_CHANGES_MIN 20  /* of one that is certain */
+#define SHARE_MIN 0.005  /* of a scale that is worth a rank */
 
 const char *const suggest_level_names[SUGGEST_LEVEL_COUNT] = {
         [SUGGEST_LOW] = "low", [SUGGEST_MEDIUM] = "medium", [SUGGEST_HIGH] = "high",
 };
-
-static double logistic(double nats) {
-        return 1 / (1 + exp(-nats));
-}
 
 static enum suggest_level level_of(double confidence) {
         if (confidence >= SUGGEST_CONFIDENCE_HIGH)
@@ -98,34 +84,6 @@ static void set_sign(struct hypothesis *h, const struct column *c) {
 
 /* ---- circuits ---- */
 
-/* Energy is the integral of power; that of the current is no power of ten of it. */
-static bool has_register(const struct bench *b, const struct circuit *c) {
-        for (unsigned i = 0; i < b->n_energies; i++)
-                if (b->energies[i].score > 5 && b->energies[i].circuit == (int) (c - b->circuits))
-                        return true;
-        return false;
-}
-
-/* How sure it is that these columns belong together. */
-static double role_confidence(const struct bench *b, const struct circuit *c) {
-        double nats = fmin(c->score, c->score - c->rival) - 2.5, confidence = logistic(nats);
-
-        if (c->layout != LAYOUT_NONE)
-                return c->layout_confidence;
-        if (b->columns[c->power].is_word)
-                confidence = fmin(confidence, CAP_UNSURE);
-        if (c->reactive >= 0 && !c->is_settled)
-                return fmin(confidence, CAP_SYMMETRIC);
-        if ((c->score - c->swapped < SWAPPED_MARGIN || c->score - c->nearest < NEAREST_MARGIN) && !has_register(b, c))
-                confidence = fmin(confidence, CAP_UNSURE);
-        if (c->peak_current < FEW_COUNTS || c->peak_power < FEW_COUNTS / 4.0)
-                confidence = fmin(confidence, CAP_UNSURE);
-        /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
-        if (c->power_factor < 0.7)
-                confidence = fmin(confidence, CAP_UNSURE);
-        return c->levels < 4 || c->association < 3 ? fmin(confidence, CAP_FEW) : confidence;
-}
-
 static double scale_confidence(const struct scale_choice *s) {
         return s->is_only ? s->confidence : fmin(s->confidence, CAP_UNSURE);
 }
@@ -137,6 +95,8 @@ static void say_fit(const struct bench *b, const struct circuit *c, struct hypot
                        name_of(b, c->voltage, v), name_of(b, c->current, i), c->power_factor);
         if (c->levels > 1)
                 hypothesis_say(h, "both were compared at %u different loads", c->levels);
+        if (c->layout == LAYOUT_NONE && !circuit_has_factor(c))
+                hypothesis_say(h, "all loads had one power factor: a battery, or a power in VA, would look the same");
         if (c->association > 3)
                 hypothesis_say(h, "they change together, with P / I far steadier than either");
 }
@@ -177,33 +137,6 @@ static void tell_scaled(const struct bench *b, const struct circuit *c, int colu
         }
 }
 
-/* Of the same scale and size. */
-static bool is_like(const struct column *a, const struct column *b) {
-        double ratio = a->median * pow(10, a->voltage_exponent) / (b->median * pow(10, b->voltage_exponent));
-
-        return (a->voltage_exponent == b->voltage_exponent || b->layout != LAYOUT_NONE) && fabs(ratio - 1) < 0.15;
-}
-
-static double best_voltage(const struct bench *b) {
-        double best = 0;
-
-        for (unsigned k = 0; k < b->n_columns; k++)
-                best = fmax(best, b->columns[k].voltage_score);
-        return best;
-}
-
-/* More columns look like this voltage than there are circuits: one of them is something else. */
-static bool has_doubles(const struct bench *b, const struct column *v) {
-        unsigned n = 0;
-
-        for (unsigned k = 0; k < b->n_columns; k++) {
-                const struct column *c = &b->columns[k];
-
-                n += c->voltage_score > 1 && !c->is_word && is_like(c, v);
-        }
-        return n > 1 && n > b->n_circuits;
-}
-
 static bool is_shared(const struct bench *b, int voltage) {
         unsigned n = 0;
 
@@ -214,35 +147,24 @@ static bool is_shared(const struct bench *b, int voltage) {
 
 static void tell_voltage(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
         const struct column *v = &b->columns[column];
-        double sure = logistic(v->voltage_score - 1.5);
-        bool is_tested = c && c->association > 3 && c->levels >= 4;
-        double role = is_tested ? role_confidence(b, c) : 0;
-        struct hypothesis *h;
+        struct hypothesis *h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, certainty_of_voltage(b, column, c));
 
-        /* P = V * I speaks for a voltage, but others of its size would do as well. */
-        sure = role > 0 ? 1 - (1 - sure) * (1 - 0.8 * role) : fmin(sure, CAP_UNSURE);
-        /* A meter that tells its voltages tells all of them with one scale. */
-        if (!c && !is_like(v, &b->columns[b->n_circuits > 0 ? b->circuits[0].voltage : b->voltages[0]]))
-                sure = fmin(sure, CAP_UNLIKE);
-        if (has_doubles(b, v) || v->voltage_score < best_voltage(b) - 1)
-                sure = fmin(sure, CAP_UNSURE);
-        /* A load may stay in a voltage's range for a while. */
-        if (v->distinct < 3 || v->changes < VOLTAGE_CHANGES_MIN)
-                sure = fmin(sure, CAP_FEW);
-        h = hypothesis_add(s, Q_VOLTAGE, v->voltage_exponent, sure);
         if (c && !is_shared(b, column))
                 set_channel(b, h, c->channel);
         hypothesis_say(h, "%.1f to %.1f V: in the range of mains, and nowhere near it at any other power of ten",
                        v->min * pow(10, v->voltage_exponent), v->max * pow(10, v->voltage_exponent));
         hypothesis_say(h, "it moves by %.1f %% only, and changed %u times", 100 * v->spread, v->changes);
+        if (voltage_is_contested(b, v))
+                hypothesis_say(h, "another number would do as well");
         if (c)
                 say_fit(b, c, h);
 }
 
 static void tell_frequency(const struct bench *b, int column, struct suggestion *s) {
         const struct column *f = &b->columns[column];
+        /* Nothing else goes with it: a humidity or a battery of 50 would look the same. */
         struct hypothesis *h = hypothesis_add(s, Q_FREQUENCY, f->frequency_exponent,
-                                              logistic(f->frequency_score - 2.5));
+                                              fmin(logistic(f->frequency_score - 2.5), CAP_UNSURE));
 
         hypothesis_say(h, "%.2f to %.2f Hz: a grid's frequency, nearly constant",
                        f->min * pow(10, f->frequency_exponent), f->max * pow(10, f->frequency_exponent));
@@ -250,7 +172,7 @@ static void tell_frequency(const struct bench *b, int column, struct suggestion 
 
 static void tell_factor(const struct bench *b, const struct circuit *c, struct suggestion *s) {
         const struct column *x = &b->columns[c->factor];
-        double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * role_confidence(b, c);
+        double sure = logistic(3 - 40 * c->factor_error + fmin(x->distinct, 10) * 0.2) * certainty_of_circuit(b, c);
         struct hypothesis *h;
 
         /* P = V * I * PF knows no difference between I and PF; what never comes near 1 may be either. */
@@ -265,7 +187,7 @@ static void tell_factor(const struct bench *b, const struct circuit *c, struct s
 }
 
 static void tell_direction(const struct bench *b, const struct circuit *c, struct suggestion *s) {
-        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * role_confidence(b, c));
+        struct hypothesis *h = hypothesis_add(s, Q_NONE, 0, 0.85 * certainty_of_circuit(b, c));
         char p[24];
 
         set_channel(b, h, c->channel);
@@ -279,14 +201,15 @@ static void tell_direction(const struct bench *b, const struct circuit *c, struc
 }
 
 static void tell_circuit(const struct bench *b, int column, const struct circuit *c, struct suggestion *s) {
-        double role = role_confidence(b, c);
+        double role = certainty_of_circuit(b, c);
 
         if (column == c->current)
                 tell_scaled(b, c, column, Q_CURRENT, 0, role, s);
         else if (column == c->power)
                 tell_scaled(b, c, column, Q_POWER, c->ratio, role, s);
         else if (column == c->apparent)
-                tell_scaled(b, c, column, Q_APPARENT_POWER, c->ratio + c->apparent_exponent, role * 0.95, s);
+                tell_scaled(b, c, column, Q_APPARENT_POWER, c->ratio + c->apparent_exponent,
+                            fmin(role * 0.95, c->is_apparent_sure ? 1 : CAP_SYMMETRIC), s);
         else if (column == c->reactive)
                 tell_scaled(b, c, column, Q_REACTIVE_POWER, c->ratio + c->reactive_exponent, role * 0.95, s);
         else if (column == c->factor)
@@ -299,14 +222,22 @@ static void tell_total(const struct bench *b, struct suggestion *s) {
         struct scale_choice choice = bench_choose_scale(b, &b->circuits[0]);
         double role = 1;
         struct hypothesis *h;
+        char p[24];
 
         for (unsigned i = 0; i < b->n_circuits; i++)
-                role = fmin(role, role_confidence(b, &b->circuits[i]));
+                role = fmin(role, certainty_of_circuit(b, &b->circuits[i]));
+        /* A mean or a peak goes with one power nearly as well. */
+        if (b->n_circuits == 1)
+                role = fmin(role, CAP_SYMMETRIC);
         h = hypothesis_add(s, Q_POWER, choice.current + b->circuits[0].ratio + b->total_ratio,
                            0.97 * role * scale_confidence(&choice));
         set_sign(h, &b->columns[b->total]);
-        hypothesis_say(h, "it is the sum of the powers of all %u channels within %.1f %%", b->n_circuits,
-                       100 * b->total_error);
+        if (b->n_circuits == 1)
+                hypothesis_say(h, "it is %s once more, within %.1f %%", name_of(b, b->circuits[0].power, p),
+                               100 * b->total_error);
+        else
+                hypothesis_say(h, "it is the sum of the powers of all %u channels within %.1f %%", b->n_circuits,
+                               100 * b->total_error);
         say_scale(&choice, choice.current, h);
 }
 
@@ -337,35 +268,25 @@ static void tell_lone_energy(const struct bench *b, const struct energy *e, int 
         hypothesis_say(h, "no current and no voltage were found: both could share another power of ten");
 }
 
-/* Two registers of one power in one direction: one of them counts something else. */
-static bool has_twin(const struct bench *b, const struct energy *e) {
-        for (unsigned i = 0; i < b->n_energies; i++) {
-                const struct energy *other = &b->energies[i];
-
-                if (other != e && other->circuit == e->circuit && other->is_export == e->is_export)
-                        return true;
-        }
-        return false;
+static void say_doubts(const struct bench *b, const struct energy *e, struct hypothesis *h) {
+        if (e->may_be_export)
+                hypothesis_say(h, "a flag stood at 1: if that is the direction, all this flowed back");
+        if (energy_may_begin_again(b, e))
+                hypothesis_say(h, "what is counted of a day only looks the same until it begins again");
 }
 
 static void tell_energy(const struct bench *b, const struct energy *e, struct suggestion *s) {
-        const struct circuit *c = &b->circuits[e->circuit >= 0 ? e->circuit : 0];
+        const struct circuit *c = energy_circuit(b, e);
         unsigned quantity = e->is_export ? Q_ENERGY_EXPORT : Q_ENERGY_IMPORT;
-        double sure = logistic(e->score - 2);
         struct scale_choice choice;
+        double sure;
 
-        if (e->ticks < 8)
-                sure = fmin(sure, CAP_FEW);
-        /* Which value of a flag means export is custom, and no physics. */
-        if (e->flag >= 0 || has_twin(b, e))
-                sure = fmin(sure, CAP_UNSURE);
-        if (e->flag < 0 && c->direction >= 0)
-                sure = fmin(sure, CAP_UNLIKE);
         if (e->power >= 0) {
                 tell_lone_energy(b, e, e->column, s);
                 return;
         }
         choice = bench_choose_scale(b, c);
+        sure = certainty_of_energy(b, e);
         for (unsigned k = 0; k < 2; k++) {
                 int current = k == 0 ? choice.current : choice.second;
                 double scale = k == 0 ? scale_confidence(&choice) : choice.second_confidence;
@@ -373,12 +294,13 @@ static void tell_energy(const struct bench *b, const struct energy *e, struct su
 
                 if (scale < SHARE_MIN)
                         continue;
-                h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * role_confidence(b, c) * scale);
+                h = hypothesis_add(s, quantity, current + c->ratio + e->ratio, sure * scale);
                 if (!h)
                         return;
                 if (e->circuit >= 0)
                         set_channel(b, h, c->channel);
                 say_energy(e, h);
+                say_doubts(b, e, h);
                 say_scale(&choice, current, h);
         }
 }

@@ -7,6 +7,7 @@
 #define SAMPLES_MAX    256
 #define CURRENT_MAX_MA 150000  /* more than any house connection carries */
 #define PRIOR          3.5     /* nats against a raw value being a phase */
+#define COUNTS_MIN     100     /* of power */
 #define CAP_FEW        0.8     /* of confidence, with few samples */
 
 struct sample {
@@ -21,6 +22,7 @@ struct tally {
         unsigned changes;                    /* of the voltage */
         unsigned loads;                      /* changes of the power by a fifth */
         double apparent, active;             /* sums */
+        double counts;                       /* of the largest power, in its own steps */
         double low, high;                    /* voltages */
 };
 
@@ -60,6 +62,7 @@ static void count_sample(struct tally *t, const struct sample *s, const struct s
         t->loads += t->n > 0 && fabs(s->watts - before->watts) > 0.2 * fabs(s->watts) + 2 * rounding;
         t->apparent += apparent;
         t->active += fabs(s->watts);
+        t->counts = fmax(t->counts, fabs(s->watts) / s->step);
         t->low = t->n == 0 ? s->volts : fmin(t->low, s->volts);
         t->high = fmax(t->high, s->volts);
         t->n++;
@@ -105,6 +108,11 @@ static int add_field(struct bench *b, unsigned series, const struct profile_data
         return (int) b->n_columns++;
 }
 
+/* A few counts of power are what stands by, with any power factor: a tenth of them would do as well. */
+static bool is_little(const struct tally *t) {
+        return t->changes < 3 || t->loads < 2 || t->counts < COUNTS_MIN;
+}
+
 static void add_circuit(struct bench *b, unsigned series, const struct profile_datapoint *row, const struct tally *t,
                         double nats) {
         struct circuit *c = &b->circuits[b->n_circuits];
@@ -112,7 +120,7 @@ static void add_circuit(struct bench *b, unsigned series, const struct profile_d
 
         *c = (struct circuit) {
                 .score = nats, .layout = row->layout, .power_den = row->power_den, .samples = t->n,
-                .layout_confidence = t->changes < 3 || t->loads < 2 ? fmin(confidence, CAP_FEW) : confidence,
+                .layout_confidence = is_little(t) ? fmin(confidence, CAP_FEW) : confidence,
                 .volts_low = t->low / 1000, .volts_high = t->high / 1000,
                 .power_factor = t->apparent > 0 ? t->active / t->apparent : 0,
                 .apparent = -1, .reactive = -1, .factor = -1, .direction = -1,

@@ -17,6 +17,7 @@
 #define STEPS_CHANCE     2     /* nats that the best of many columns has by chance */
 #define MEASURED_ERROR   0.02  /* of meters whose values are not of the very same second */
 #define POWER_FACTOR_MAX 1.04
+#define FACTOR_VARIES    0.02  /* relative */
 
 static bool is_same_load(const struct load_level *a, const struct load_level *b) {
         return fabs(a->current - b->current) < SAME_LEVEL && fabs(a->power - b->power) < SAME_LEVEL;
@@ -228,7 +229,8 @@ bool pair_measure(const struct bench *b, int current, int power, int voltage, st
         ret->quantum = 0.3 * (i->step / i->median + w->step / w->median);
         ret->quantum = fmin(ret->quantum, 0.3);
         associate(ret);
-        ret->association = fmax(fmax(ret->association, rate_bound(ret)), rate_steps(b, i, w));
+        ret->steps = rate_steps(b, i, w);
+        ret->association = fmax(fmax(ret->association, rate_bound(ret)), ret->steps);
         ret->switching = rate_switching(b, i, w);
         return true;
 }
@@ -280,6 +282,28 @@ static double share_above_one(const struct pair *p, double factor) {
                         above += l->weight;
         }
         return above / p->weight;
+}
+
+/* Share of the levels whose power factor is another one than usual, beyond what the columns' steps bring, whatever
+ * the voltage. Of direct current and of apparent power there are none, and of two columns that tell one thing. */
+static double share_varied(const struct pair *p, const struct column *i, const struct column *w) {
+        double ratios[MOMENTS_MAX], factors[MOMENTS_MAX], usual_ratio, usual_factor, varied = 0;
+
+        for (unsigned k = 0; k < p->n_levels; k++) {
+                ratios[k] = p->levels[k].power - p->levels[k].current;
+                factors[k] = ratios[k] - p->levels[k].voltage;
+        }
+        usual_ratio = median_of(ratios, p->n_levels);
+        usual_factor = median_of(factors, p->n_levels);
+        for (unsigned k = 0; k < p->n_levels; k++) {
+                const struct load_level *l = &p->levels[k];
+                double ratio = l->power - l->current, least = FACTOR_VARIES;
+
+                least += i->step / exp(l->current) + w->step / exp(l->power);
+                if (fabs(ratio - usual_ratio) > least && fabs(ratio - l->voltage - usual_factor) > least)
+                        varied += l->weight;
+        }
+        return varied / p->weight;
 }
 
 /* While the load does not change, P / I goes with the voltage: nats of that against not. */
@@ -346,6 +370,8 @@ double pair_rate(const struct bench *b, const struct pair *p, struct circuit *c)
         above = share_above_one(p, factor);
         c->ratio = e + v->voltage_exponent;
         c->power_factor = heavy * factor;
+        c->varied = share_varied(p, i, w);
+        c->steps = p->steps;
         c->association = p->association + p->switching;
         c->levels = (unsigned) (p->weight + 0.5);
         c->peak_current = i->max;

@@ -17,6 +17,7 @@ struct pair {
         double quantum;            /* relative error by the columns' own steps */
         double steady;             /* mean distance of P / I from its median, relative */
         double association;        /* nats */
+        double steps;              /* nats of both going up and down at the same moments */
         double switching;          /* nats: both go to 0 and come back together */
 };
 
