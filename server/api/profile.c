@@ -11,6 +11,7 @@
 #include "api/view.h"
 #include "base/cleanup.h"
 #include "config/profile_file.h"
+#include "config/profile_parts.h"
 #include "config/profile_text.h"
 #include "config/yaml_text.h"
 
@@ -133,11 +134,8 @@ static void begin(const struct making *m, struct profile *p) {
 /* The meter picks its profile by it, wherever that becomes a built-in one. */
 static void add_key(const struct making *m, struct profile *p) {
         const char *key = meter_session(m->meter)->product_key;
-        size_t len = strlen(key);
 
-        if ((len != 8 && len != 16) || p->n_product_keys == PRODUCT_KEYS_MAX)
-                return;
-        if (strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != len)
+        if (!profile_key_fits(key) || p->n_product_keys == PRODUCT_KEYS_MAX)
                 return;
         for (unsigned i = 0; i < p->n_product_keys; i++)
                 if (strcmp(p->product_keys[i], key) == 0)

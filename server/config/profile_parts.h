@@ -19,6 +19,9 @@ extern const struct schema_row profile_fields[];
 extern const struct schema_row profile_datapoint_fields[];
 int profile_read_datapoints(struct schema_walk *w, const yaml_node_t *node, void *target);
 
+/* Whether a product key may stand in a profile: 8 or 16 letters and digits. Meters tell others, too. */
+bool profile_key_fits(const char *key);
+
 int profile_read_evidence(struct schema_walk *w, const yaml_node_t *node, unsigned *ret);
 /* Index of a named channel, -ENOENT when the profile has none of that name. */
 int profile_find_channel(const struct profile *p, const char *name);

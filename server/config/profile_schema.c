@@ -52,18 +52,22 @@ static int read_protocol(struct schema_walk *w, const yaml_node_t *node, void *t
         return 0;
 }
 
+bool profile_key_fits(const char *key) {
+        size_t len = strlen(key);
+
+        return strspn(key, LOWER UPPER DIGITS) == len && (len == 8 || len == 16);
+}
+
 static int read_product_key(struct schema_walk *w, const yaml_node_t *node, void *target) {
         struct profile *p = target;
         char shown[YAML_SHOW_MAX];
         const char *text;
-        size_t len;
         int r;
 
         r = schema_text(w, node, PRODUCT_KEY_MAX, &text);
         if (r < 0)
                 return r;
-        len = strlen(text);
-        if (strspn(text, LOWER UPPER DIGITS) != len || (len != 8 && len != 16))
+        if (!profile_key_fits(text))
                 return schema_fail_expected(w, node, "8 or 16 letters and digits", "%s is not a product key",
                                             yaml_show(node, shown));
         for (unsigned i = 0; i < p->n_product_keys; i++)

@@ -60,7 +60,7 @@ static struct draft *draft_new(const struct discover_subject *subject) {
         snprintf(p->source, sizeof p->source, "Guessed from a recording by metergate discover.");
         p->evidence = EVIDENCE_STATED;
         p->n_channels = 1;
-        if (subject->product_key[0]) {
+        if (profile_key_fits(subject->product_key)) {
                 snprintf(p->product_keys[0], sizeof p->product_keys[0], "%s", subject->product_key);
                 p->n_product_keys = 1;
         }
@@ -79,6 +79,14 @@ static int channel_index(struct profile *p, const char *name) {
         return (int) p->n_channels++;
 }
 
+/* A raw value that is a phase brings the three. */
+static bool brings(const struct profile_datapoint *row, unsigned quantity) {
+        bool is_phase = row->layout != LAYOUT_NONE;
+
+        return quantity != Q_NONE && (row->quantity == quantity || (is_phase && (quantity == Q_VOLTAGE ||
+               quantity == Q_CURRENT || quantity == Q_POWER)));
+}
+
 /* A channel has each quantity once: the better guess was there first. */
 static bool is_taken(const struct profile *p, const struct profile_datapoint *row) {
         for (unsigned i = 0; i < p->n_datapoints; i++) {
@@ -86,7 +94,7 @@ static bool is_taken(const struct profile *p, const struct profile_datapoint *ro
 
                 if (other->id == row->id)
                         return true;
-                if (other->channel == row->channel && other->quantity == row->quantity && row->quantity != Q_NONE)
+                if (other->channel == row->channel && (brings(other, row->quantity) || brings(row, other->quantity)))
                         return true;
         }
         return false;

@@ -2,6 +2,7 @@
 import json
 import random
 
+import pytest
 from fake_mcu import VALUE, frame, unit
 from gateway import run
 
@@ -69,6 +70,31 @@ def test_profile(tmp_path, start, meter, mcu):
     readings = [json.loads(line).get("readings", {}) for line in run(
         "decode", "--profile", tmp_path / "my-plug.yaml", tmp_path / "plug.txt").stdout.splitlines()]
     assert {key for r in readings for key in r} == {"voltage_v", "current_a", "power_w"}
+
+
+@pytest.mark.parametrize("key, kept", [("kept7kept7kept77", True), ("seven77", False), ('a\\"b: c', False)])
+def test_a_profile_of_any_product(key, kept):
+    """Only a key that a profile can hold goes into it."""
+    answer = frame(1, b'{"p":"%s","v":"1.0.0","m":0}' % key.encode())
+    text = "%d.000 rx %s\n" % (START_MS // 1000 - 9, answer.hex(" ")) + plug()
+    result = run("discover", "--profile", "-", input=text)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert ("product_keys: [%s]" % key in result.stdout) == kept
+
+
+def test_a_profile_has_each_quantity_once():
+    """A breaker that tells its phase as bytes, and its power once more."""
+    lines = []
+    for i in range(60):
+        volts, milliamperes = 2300 + i % 7, 500 + 900 * (i * 7 % 5)
+        watts = round(volts * milliamperes / 10000 * (0.8 + 0.05 * (i % 4)))
+        phase = volts.to_bytes(2, "big") + milliamperes.to_bytes(3, "big") + watts.to_bytes(3, "big")
+        for n, one in enumerate((unit(6, phase), unit(29, watts, VALUE))):
+            lines.append("%d.%d00 rx %s" % (START_MS // 1000 + 10 * i, n, frame(7, one).hex(" ")))
+    result = run("discover", "--profile", "-", input="\n".join(lines) + "\n")
+    assert result.returncode == 0
+    assert "- { dp: 6, type: raw, layout: phase" in result.stdout
+    assert "- { dp: 29" not in result.stdout and "# dp 29: perhaps power_w" in result.stdout
 
 
 def test_refusals(tmp_path):
