@@ -91,6 +91,7 @@ int openbeken_read(const char *text, size_t len, struct openbeken **ret) {
                 if (line_len > 0)
                         openbeken_run(o, lines.number, line, line_len, 0);
         openbeken_finish_logic(o);
+        openbeken_note_ignored(o);
         openbeken_sort_notes(o);
         if (o->failed)
                 return -ENOMEM;

@@ -38,7 +38,6 @@ struct openbeken_link {
         unsigned line;            /* 0: this datapoint is not linked */
         unsigned order;           /* among the links, from 1 */
         const struct openbeken_wire_type *type;
-        bool by_number;           /* the type was given as a number, which scripts do carelessly */
         int channel;              /* -1: chosen by its type */
         int64_t mult;             /* in 10^-12 */
         bool inverse;
@@ -82,6 +81,7 @@ struct openbeken {
         struct openbeken_logic logic[OPENBEKEN_LOGIC_MAX];
         unsigned n_logic;
         unsigned n_commands;
+        uint64_t ignored;         /* what sets up the module alone, a bit for each kind of command */
         struct openbeken_note *notes;       /* owned; by line once the script is read */
         size_t n_notes, notes_cap;
         bool failed;                        /* memory */

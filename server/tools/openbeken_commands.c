@@ -42,10 +42,45 @@ static void keep_text(char *to, size_t size, const char *text) {
         buffer_free(&clean);
 }
 
+/* How the module itself is set up: nothing about the meter. "led_*" is all that begin so; at most 64. */
+enum { OTHER_DRIVERS };
+static const char *const ignored[] = {
+        [OTHER_DRIVERS] = "drivers other than TuyaMCU", "stopDriver", "setChannel", "setStartValue",
+        "setChannelVisible", "setChannelPrivate", "tuyaMcu_setDimmerRange", "setFlag", "flags", "powersave", "clearIO",
+        "echo", "setPinRole", "setPinChannel", "shortName", "friendlyName", "scheduleHADiscovery", "SSID1", "Password1",
+        "setButton*", "led_*", "ntp_*", "mqtt*", "toggler_*",
+};
+
+static bool ignore(struct openbeken *o, const char *name) {
+        for (size_t i = 0; i < ELEMENTS(ignored); i++) {
+                size_t len = strcspn(ignored[i], "*");
+
+                if (strncasecmp(name, ignored[i], len) != 0 || (!ignored[i][len] && name[len]))
+                        continue;
+                o->ignored |= UINT64_C(1) << i;
+                return true;
+        }
+        return false;
+}
+
+void openbeken_note_ignored(struct openbeken *o) {
+        char text[OPENBEKEN_NOTE_MAX] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < ELEMENTS(ignored) && len < sizeof text; i++)
+                if (o->ignored & UINT64_C(1) << i)
+                        len += (size_t) snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? ", " : "",
+                                                 ignored[i]);
+        if (len > 0)
+                openbeken_note(o, 0, "ignored, since they set up the module alone: %s", text);
+}
+
 static void start_driver(struct openbeken *o, unsigned line, const struct openbeken_words *w, unsigned depth) {
         (void) depth;
         if (strcasecmp(w->word[1], "tmSensor") == 0)
                 openbeken_note(o, line, "tmSensor: a device with a battery; it reports when it wakes up");
+        else if (strcasecmp(w->word[1], "TuyaMCU") != 0)
+                o->ignored |= UINT64_C(1) << OTHER_DRIVERS;
 }
 
 static void set_baud(struct openbeken *o, unsigned line, const struct openbeken_words *w, unsigned depth) {
@@ -160,7 +195,6 @@ static bool read_link(struct openbeken *o, unsigned line, const struct openbeken
         int64_t channel = -1, flags = 0, inverse = 0;
 
         l->type = openbeken_find_wire_type(w->word[2]);
-        l->by_number = w->word[2][0] >= '0' && w->word[2][0] <= '9';
         if (!l->type) {
                 openbeken_note(o, line, "%.40s: there is no type \"%.40s\": taken for val", w->word[0], w->word[2]);
                 l->type = openbeken_find_wire_type("val");
@@ -299,14 +333,6 @@ static void logic(struct openbeken *o, unsigned line, const struct openbeken_wor
         openbeken_note(o, line, "%.40s is logic, skipped", w->word[0]);
 }
 
-/* How the module itself is set up: nothing about the meter. */
-static void ignore(struct openbeken *o, unsigned line, const struct openbeken_words *w, unsigned depth) {
-        (void) o;
-        (void) line;
-        (void) w;
-        (void) depth;
-}
-
 static const struct command commands[] = {
         { "startDriver", 2, "the name of a driver", start_driver },
         { "tuyaMcu_setBaudRate", 2, "a speed", set_baud },
@@ -334,13 +360,10 @@ static const struct command commands[] = {
         { "publish", 1, NULL, logic },
         { "goto", 1, NULL, logic },
         { "return", 1, NULL, logic },
-        { "setChannel", 1, NULL, ignore },
-        { "setStartValue", 1, NULL, ignore },
-        { "tuyaMcu_setDimmerRange", 1, NULL, ignore },
-        { "setFlag", 1, NULL, ignore },
-        { "flags", 1, NULL, ignore },
-        { "powersave", 1, NULL, ignore },
-        { "clearIO", 1, NULL, ignore },
+        { "addClockEvent", 1, NULL, logic },
+        { "startScript", 1, NULL, logic },
+        { "stopScript", 1, NULL, logic },
+        { "exec", 1, NULL, logic },
 };
 
 static const struct command *find_command(const char *name) {
@@ -370,7 +393,7 @@ static void run_words(struct openbeken *o, unsigned line, const struct openbeken
                 openbeken_run(o, line, alias->text, strlen(alias->text), depth + 1);
         } else if (w->word[0][0] && w->word[0][strlen(w->word[0]) - 1] == ':') {
                 openbeken_note(o, line, "%.40s is logic, skipped", w->word[0]);
-        } else if (strncasecmp(w->word[0], "ntp_", 4) != 0) {
+        } else if (!ignore(o, w->word[0])) {
                 openbeken_note(o, line, "unknown command '%.40s', skipped", w->word[0]);
         }
 }

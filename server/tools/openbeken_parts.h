@@ -13,6 +13,9 @@ void openbeken_sort_notes(struct openbeken *o);
 /* One command: a line, a part of a backlog, what an alias stands for. */
 void openbeken_run(struct openbeken *o, unsigned line, const char *text, size_t len, unsigned depth);
 
+/* At the end of the script: says which commands were none of the meter's. */
+void openbeken_note_ignored(struct openbeken *o);
+
 /* NULL when there is none of that name. */
 struct openbeken_alias *openbeken_find_alias(struct openbeken *o, const char *name);
 

@@ -215,8 +215,9 @@ static void place_phases(struct making *m) {
         }
 }
 
+/* The channel of a layout is that of its first value, so its label is too narrow. */
 static void set_name(struct profile_datapoint *d, const struct row *r, bool needed) {
-        size_t len = strlen(r->channel->label);
+        size_t len = is_phase(r) ? 0 : strlen(r->channel->label);
 
         if (len >= sizeof d->name)
                 len = sizeof d->name - 1;
@@ -255,7 +256,36 @@ static void set_numbers(struct making *m, struct profile_datapoint *d, struct ro
                          type->quantity < Q_COUNT ? quantity_catalogue[type->quantity].unit : type->unit);
 }
 
+/* Whether the script means what the layout says by the value that goes to a channel. */
+static bool is_of_layout(const struct openbeken_channel_type *type, enum datapoint_layout layout) {
+        bool has_short_form = layout == LAYOUT_PHASE;  /* of six bytes: tenths of all three */
+
+        if (!type)
+                return true;
+        switch (type->quantity) {
+        case Q_VOLTAGE:
+                return type->divider == 10;
+        case Q_CURRENT:
+                return type->divider == 1000 || (has_short_form && type->divider == 10);
+        case Q_POWER:
+                return type->divider == 1 || (has_short_form && type->divider == 10);
+        default:
+                return true;
+        }
+}
+
+/* The first of the channels that a layout's values go to which has another scale than the layout; -1: none has. */
+static int channel_against_layout(const struct making *m, const struct row *r) {
+        for (int channel = r->link->channel; is_phase(r) && channel >= 0 && channel < r->link->channel + 3 &&
+             channel < OPENBEKEN_CHANNELS; channel++)
+                if (!is_of_layout(m->o->channels[channel].type, r->link->type->layout))
+                        return channel;
+        return -1;
+}
+
 static void set_layout(struct making *m, struct profile_datapoint *d, struct row *r) {
+        int channel = channel_against_layout(m, r);
+
         profile_set_scale(d, 1, 1);
         if (r->link->has_delta) {
                 remark(m, r, "offsets (delta) cannot be said in a profile; without them %s would be wrong",
@@ -264,6 +294,12 @@ static void set_layout(struct making *m, struct profile_datapoint *d, struct row
         }
         if (r->link->mult != MULT_ONE)
                 remark(m, r, "mult means nothing for %s", r->link->type->name);
+        if (channel >= 0) {
+                remark(m, r, "channel %d is a %s, but %s has another scale: left raw, add layout: %s if the numbers "
+                       "are true then", channel, m->o->channels[channel].type->name, r->link->type->name,
+                       datapoint_layout_names[r->link->type->layout]);
+                return;
+        }
         d->layout = (uint8_t) r->link->type->layout;
         d->channel = (uint8_t) r->part;
 }
@@ -314,7 +350,7 @@ static const struct row *find_layout(const struct making *m, const struct row *r
                                                .type = DATAPOINT_RAW, .channel = (uint8_t) other->part };
 
                 if (is_phase(other) && !other->link->has_delta && other->part == r->part &&
-                    tuya_row_brings(&d, r->part, r->quantity))
+                    channel_against_layout(m, other) < 0 && tuya_row_brings(&d, r->part, r->quantity))
                         return other;
         }
         return NULL;

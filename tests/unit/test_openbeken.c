@@ -252,6 +252,27 @@ static void layouts(void **state) {
               "  # offsets (delta) cannot be said in a profile; without them phase-vcpqff would be wrong\n"
               "  - { dp: 7, type: raw, name: dp 7 }\n",
               "4: dp 7: offsets (delta) cannot be said in a profile; without them phase-vcpqff would be wrong\n");
+        /* The label of its first value is not that of all; the form of six bytes has tenths. */
+        check(BAUD
+              "linkTuyaMCUOutputToChannel 6 RAW_TAC2121C_VCP 2\n"
+              "setChannelType 2 Voltage_div10\nsetChannelLabel 2 Voltage\n"
+              "setChannelType 3 Power_div10\nsetChannelType 4 Current_div10\nsetChannelType 5 Power_div100\n"
+              "linkTuyaMCUOutputToChannel 5 val 5\nsetChannelLabel 5 \"Power limit\"\n",
+              "  - { dp: 6, type: raw, layout: phase }\n"
+              "  # \"limit\" in its label: not what power_w means\n"
+              "  - { dp: 5, type: value, name: Power limit, scale: 0.01, unit: \"W\" }\n",
+              "8: dp 5: \"limit\" in its label: not what power_w means\n");
+        /* A channel with another scale than the layout's: one of the two is wrong. The rest is there to be used. */
+        check(BAUD
+              "linkTuyaMCUOutputToChannel 6 RAW_V2C3P3 2\n"
+              "setChannelType 2 Voltage_div10\nsetChannelType 3 Current_div1000\nsetChannelType 4 Power_div100\n"
+              "linkTuyaMCUOutputToChannel 19 val 7\nsetChannelType 7 Power\n",
+              "  # channel 4 is a Power_div100, but RAW_V2C3P3 has another scale: left raw, add layout: phase if the "
+              "numbers are true then\n"
+              "  - { dp: 6, type: raw, name: dp 6 }\n"
+              "  - { dp: 19, type: value, quantity: power_w, scale: 1 }\n",
+              "2: dp 6: channel 4 is a Power_div100, but RAW_V2C3P3 has another scale: left raw, add layout: phase if "
+              "the numbers are true then\n");
         import(BAUD "linkTuyaMCUOutputToChannel 113 RAW_VCPPfF\n"
                     "linkTuyaMCUOutputToChannel 114 RAW_VCPPfF\n", rows, notes, &p);
         assert_int_equal(p->n_channels, 3);

@@ -10,9 +10,11 @@
 #include "base/cleanup.h"
 #include "openbeken_case.h"
 
+#define IGNORED "0: ignored, since they set up the module alone: "
+
 /* One line each, and what is told of it. */
 static const struct { const char *line, *note; } command_cases[] = {
-        { "startDriver NTP", "" },
+        { "startDriver NTP", IGNORED "drivers other than TuyaMCU\n" },
         { "STARTDRIVER tmSensor", "3: tmSensor: a device with a battery; it reports when it wakes up\n" },
         { "startDriver", "3: startDriver: takes the name of a driver, skipped\n" },
         { "tuyaMcu_setBaudRate 9601", "3: tuyaMcu_setBaudRate: \"9601\" is not a usual speed, skipped\n" },
@@ -72,14 +74,21 @@ static const struct { const char *line, *note; } command_cases[] = {
         { "setChannelLabel 1", "3: setChannelLabel: takes a channel and a text, skipped\n" },
         { "setChannelEnum 1 a:b", "3: setChannelEnum: \"a:b\" is not NUMBER:NAME, skipped\n" },
         { "setChannelType 9 Power", "3: channel 9 is a Power, but no datapoint goes there\n" },
-        { "setChannel 1 2", "" },
-        { "setStartValue 1 2", "" },
-        { "tuyaMcu_setDimmerRange 1 1000", "" },
-        { "setFlag 46 1", "" },
-        { "flags 0", "" },
-        { "powersave", "" },
-        { "clearIO", "" },
-        { "ntp_setServer 1.2.3.4", "" },
+        { "setChannel 1 2", IGNORED "setChannel\n" },
+        { "setStartValue 1 2", IGNORED "setStartValue\n" },
+        { "tuyaMcu_setDimmerRange 1 1000", IGNORED "tuyaMcu_setDimmerRange\n" },
+        { "setFlag 46 1", IGNORED "setFlag\n" },
+        { "flags 0", IGNORED "flags\n" },
+        { "powersave", IGNORED "powersave\n" },
+        { "clearIO", IGNORED "clearIO\n" },
+        { "ntp_setServer 1.2.3.4", IGNORED "ntp_*\n" },
+        { "STOPDRIVER NTP", IGNORED "stopDriver\n" },
+        { "echo hello", IGNORED "echo\n" },
+        { "backlog setButtonLabel 0 Night; SetButtonColor 0 \"#fff\"; LED_dimmer 5; PowerSave 1; led_hue 3",
+          IGNORED "powersave, setButton*, led_*\n" },
+        { "setFlags 1", "3: unknown command 'setFlags', skipped\n" },
+        { "exec other.bat", "3: exec is logic, skipped\n" },
+        { "addClockEvent 12:00 0xff 1 POWER OFF", "3: addClockEvent is logic, skipped\n" },
         { "addRepeatingEvent 10 -1",
           "3: addRepeatingEvent: takes seconds, a count and a command, skipped\n" },
         { "addRepeatingEvent ten -1 tuyaMcu_sendQueryState",
@@ -100,7 +109,7 @@ static const struct { const char *line, *note; } command_cases[] = {
         { "frobnicate 1", "3: unknown command 'frobnicate', skipped\n" },
         { "fro\x01\xff\xc2\x9b", "3: unknown command 'fro?\?\?', skipped\n" },
         { "backlog setFlag 46 1; frobnicate; publish a",
-          "3: publish is logic, skipped\n3: unknown command 'frobnicate', skipped\n" },
+          IGNORED "setFlag\n3: publish is logic, skipped\n3: unknown command 'frobnicate', skipped\n" },
 };
 
 static void commands(void **state) {
