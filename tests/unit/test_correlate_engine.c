@@ -368,6 +368,25 @@ static void test_two_straight_lines(void **state) {
                 assert_false(result.fields[i].decided);
 }
 
+/* Twelve bits with four flags above them, which never change: what is added to the number only takes them off. */
+static void test_flags_above_the_number(void **state) {
+        uint8_t bytes[LENGTH] = { 7 };
+
+        (void) state;
+        for (int i = 0; i < 300; i++) {
+                int64_t v = random_below(&random_state, 4095);
+
+                put_be(bytes + 1, (uint64_t) v | 0x5000, 2);
+                add_packet(i * 5, bytes);
+                add_value(i * 5, v);
+        }
+        search_power(0);
+        assert_true(result.n_fields > 0 && result.fields[0].decided);
+        assert_int_equal(result.fields[0].field.offset, 1);
+        assert_int_equal(result.fields[0].field.width, 2);
+        assert_true(leaves_open(0, "bits: the lowest 12 alone are the value"));
+}
+
 int main(void) {
 #define ALONE(test) cmocka_unit_test_setup_teardown(test, begin, end)
         static const struct CMUnitTest tests[] = {
@@ -384,6 +403,7 @@ int main(void) {
                 ALONE(test_what_repeats_leaves_the_zone_open),
                 ALONE(test_one_that_does_not_is_sure),
                 ALONE(test_two_straight_lines),
+                ALONE(test_flags_above_the_number),
                 cmocka_unit_test_teardown(test_work, end),
         };
 

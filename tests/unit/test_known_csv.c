@@ -267,6 +267,24 @@ static void test_thousands(void **state) {
         assert_false(csv.were_thousands);
 }
 
+/* Of whole numbers the zeros at the end tell that they were rounded, where there are enough of them. */
+static void test_rounding(void **state) {
+        static const struct { int step; unsigned n; int64_t digit; } cases[] = {
+                { 10, 40, 10 }, { 100, 40, 100 }, { 1000, 40, 100 }, { 10, 10, 1 }, { 5, 40, 1 },
+        };
+
+        (void) state;
+        for (size_t c = 0; c < ELEMENTS(cases); c++) {
+                char text[4096] = "t,W\n";
+
+                for (unsigned i = 0; i < cases[c].n; i++)
+                        snprintf(text + strlen(text), sizeof text - strlen(text), "%u,%d\n", 1702036800 + i,
+                                 (int) (i * i % 31) * cases[c].step);
+                read_text(text, NULL);
+                assert_int_equal(csv.known.digit, cases[c].digit * KNOWN_UNITS);
+        }
+}
+
 /* The hour that comes twice in autumn, the newest row first. */
 static void test_autumn_backwards(void **state) {
         (void) state;
@@ -382,6 +400,7 @@ int main(void) {
                 cmocka_unit_test(test_tables),
                 cmocka_unit_test(test_cells),
                 cmocka_unit_test(test_thousands),
+                cmocka_unit_test(test_rounding),
                 cmocka_unit_test(test_autumn_backwards),
                 cmocka_unit_test(test_columns),
                 cmocka_unit_test(test_days_and_months),

@@ -299,6 +299,14 @@ static double off_line(const struct candidate *c, int64_t value, int64_t number)
         return fabs((double) value / KNOWN_UNITS - c->fit.scale * (double) number - c->fit.intercept);
 }
 
+/* changed: all bits that differ from those in some packet. */
+static void split_bits(struct candidate *c, uint64_t bits, uint64_t changed) {
+        c->changing = 0;
+        while (changed >> c->changing)
+                c->changing++;
+        c->steady = bits >> c->changing << c->changing;
+}
+
 static void measure_all(struct search *s, struct candidate *c) {
         const struct packet_group *g = &s->packets->groups[c->group];
         struct fit_rules rules = search_rules(s, c->with_intercept);
@@ -306,6 +314,7 @@ static void measure_all(struct search *s, struct candidate *c) {
         int64_t shift_ms = (c->zone_s + c->lag_s) * INT64_C(1000), value;
         uint64_t top = UINT64_C(1) << (8 * c->field.width - 1);
         int64_t first = field_read(c->field, g->bytes);
+        uint64_t first_bits = field_bits(c->field, g->bytes), changed = 0;
         size_t hint = 0;
 
         c->fit.matched = c->fit.total = 0;
@@ -317,6 +326,7 @@ static void measure_all(struct search *s, struct candidate *c) {
 
                 c->hash = mix(c->hash, number - first);
                 c->top_seen |= (field_bits(c->field, packet_at(g, i)) & top) != 0;
+                changed |= field_bits(c->field, packet_at(g, i)) ^ first_bits;
                 if (!known_at(s->known, g->utc_ms[i] + shift_ms, &hint, &value))
                         continue;
                 c->fit.total++;
@@ -326,6 +336,7 @@ static void measure_all(struct search *s, struct candidate *c) {
                 c->fit.matched++;
                 c->fit.max_error = fmax(c->fit.max_error, error);
         }
+        split_bits(c, first_bits, changed);
         s->work += g->n;
 }
 

@@ -34,6 +34,8 @@ struct candidate {
         double bluntness;             /* its tolerance as a share of how far the values go */
         uint64_t hash;                /* of how its numbers change: equal for fields that say the same */
         bool top_seen;                /* the top bit was set in some packet */
+        uint64_t steady;              /* its bits above the highest one that ever changed, as a number */
+        unsigned changing;            /* bits that are not steady */
         bool is_tagged;               /* a ZCL type byte of just this width stands before it */
 };
 

@@ -55,12 +55,21 @@ static bool same_reading(const struct search *s, const struct candidate *a, cons
                fabs(a->score - b->score) < SAME_POINTS && same_numbers(s, a, b);
 }
 
-/* The type that stands before it knows the width; else the widest: a narrower one fits until the value grows. */
+/* Flags in front of the number, and an intercept that does nothing but take them off again. */
+static bool has_flags(const struct candidate *c) {
+        double taken = -c->fit.intercept / c->fit.scale;
+
+        return c->with_intercept && c->field.sign == FIELD_UNSIGNED && c->steady > 0 && c->changing > 0 &&
+               fabs(taken - (double) c->steady) < 0.5;
+}
+
+/* The type that stands before it knows the width; else the widest: a narrower one fits until the value grows. Of
+ * those that have flags the narrowest: the flags are none of the number's. */
 static bool is_truer(const struct candidate *a, const struct candidate *b) {
         if (a->is_tagged != b->is_tagged)
                 return a->is_tagged;
         if (a->field.width != b->field.width)
-                return a->field.width > b->field.width;
+                return (a->field.width > b->field.width) != (has_flags(a) && has_flags(b));
         if (a->field.sign != b->field.sign)
                 return a->field.sign < b->field.sign;
         return !a->field.big_endian && b->field.big_endian;
@@ -152,6 +161,12 @@ static bool same_place(const struct candidate *a, const struct candidate *b) {
                a->field.big_endian == b->field.big_endian;
 }
 
+static void tell_bits(struct correlate_field *f, const struct candidate *c) {
+        if (has_flags(c))
+                leave_open(f, "bits: the lowest %u alone are the value, nothing added; those above never changed",
+                           c->changing);
+}
+
 /* Another place that explains the values as well: another field, or the same bytes cut in another way. */
 static void tell_rivals(struct correlate_field *f, const struct search *s, const struct candidate *c) {
         for (size_t i = 0; i < s->n_candidates; i++) {
@@ -195,6 +210,7 @@ static void tell(struct correlate_field *f, const struct search *s, const struct
                 f->scale_den = c->simple.den;
         }
         tell_chance(f, c);
+        tell_bits(f, c);
         tell_rivals(f, s, c);
         tell_zone(f, s, c);
         tell_scale(f, c);
