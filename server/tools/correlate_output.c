@@ -162,7 +162,7 @@ static bool csv_warning(const struct correlate_report *r, unsigned i, char *text
                 return csv->day_undecided;
         case 2:
                 snprintf(text, WARNING_MAX, "the energies in the CSV do not only grow: taken for those of one "
-                         "interval each, and added up");
+                         "interval each, and added up. They find a register of energy, but no power");
                 return csv->were_increments;
         default:
                 snprintf(text, WARNING_MAX, "%llu lines of the CSV have no time and were passed over",
@@ -177,7 +177,8 @@ static bool result_warning(const struct correlate_report *r, unsigned i, char *t
 
         switch (i) {
         case 0:
-                snprintf(text, WARNING_MAX, !any ? "no field follows these values" :
+                snprintf(text, WARNING_MAX, !any ? "no field follows these values, up to two minutes earlier or later in "
+                         "any time zone" :
                          found->fields[0].by_chance < SURE_CHANCE ? "more than one answer fits: see what is left open"
                          : "these fields may fit by chance: record for longer while the load changes, unless the CSV "
                          "tells of something else");

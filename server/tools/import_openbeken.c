@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,8 +57,10 @@ static void derive_name(const char *file, char *name) {
                 strcpy(name, DEFAULT_NAME);
 }
 
-static void print_notes(const struct import_options *options, const struct openbeken *o) {
-        for (size_t i = 0; i < o->n_notes; i++) {
+#define NOTES_OF_NO_SCRIPT 10  /* a file that links nothing may be none, and then none of its lines is known */
+
+static void print_notes(const struct import_options *options, const struct openbeken *o, size_t max) {
+        for (size_t i = 0; i < o->n_notes && i < max; i++) {
                 const struct openbeken_note *n = &o->notes[i];
 
                 if (n->line > 0)
@@ -65,6 +68,8 @@ static void print_notes(const struct import_options *options, const struct openb
                 else
                         fprintf(stderr, "metergate: %s: %s\n", options->path, n->text);
         }
+        if (o->n_notes > max)
+                fprintf(stderr, "metergate: %s: and %zu more\n", options->path, o->n_notes - max);
 }
 
 /* What this writes, serve reads: its own reader is asked before anybody else sees the text. */
@@ -102,7 +107,7 @@ static int import_text(const struct import_options *options, const struct buffer
                 return 1;
         }
         r = openbeken_make_profile(o, &made);
-        print_notes(options, o);
+        print_notes(options, o, r == -ENOENT ? NOTES_OF_NO_SCRIPT : SIZE_MAX);
         if (r == 0)
                 r = print_profile(options, o, &made);
         else

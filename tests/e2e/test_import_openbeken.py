@@ -118,6 +118,10 @@ def test_nothing_to_import(tmp_path):
         assert (result.returncode, result.stdout) == (1, "")
         assert line in result.stderr
         assert result.stderr.endswith("nothing to import: no line links a datapoint (linkTuyaMCUOutputToChannel)\n")
+    # A file of another kind is not told line by line.
+    result = import_script(tmp_path, "".join("2026-11-21 10:%02d:00,5\n" % i for i in range(60)))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 12 and "and 50 more\n" in result.stderr
     result = import_script(tmp_path, "x\n" * 200000)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.endswith("longer than 256 KiB: no such script\n")
