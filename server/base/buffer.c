@@ -30,6 +30,13 @@ void buffer_clear(struct buffer *b) {
                 b->data[0] = 0;
 }
 
+void buffer_drop(struct buffer *b, size_t len) {
+        if (len == 0)
+                return;
+        b->len -= len;
+        memmove(b->data, b->data + len, b->len + 1);
+}
+
 /* Makes room for len more bytes and the final 0; false and failed when the limit or the memory says no. */
 static bool reserve(struct buffer *b, size_t len) {
         size_t need, cap;

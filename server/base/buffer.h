@@ -22,6 +22,7 @@ struct buffer {
 void buffer_init(struct buffer *b, size_t max);
 void buffer_free(struct buffer *b);  /* NULL is fine; the buffer can be used again after buffer_init */
 void buffer_clear(struct buffer *b); /* len = 0, failed = false; keeps the memory */
+void buffer_drop(struct buffer *b, size_t len);  /* forgets the first bytes; for a buffer whose tag nobody wants */
 void buffer_put(struct buffer *b, const void *data, size_t len);
 void buffer_puts(struct buffer *b, const char *text);
 void buffer_putc(struct buffer *b, char c);

@@ -18,8 +18,9 @@
 #include "capture/capture_names.h"
 
 enum {
-        COLLECT_MAX = 65536,       /* a second of the fastest line, as text, is 35 KiB */
+        COLLECT_MAX = 1 << 20,     /* a second of the fastest line, as text, is 35 KiB: half a minute of it */
         WRITE_AT = 32768,          /* collected sooner than that, it is written at once */
+        END_WAIT_MS = 3000,        /* somebody wants us to end */
         HEADER_MAX = 2048,
         NOTE_MAX = 300,
         LINE_MAX_BYTES = CLOCK_RFC3339_MAX + 8 + 3 * CAPTURE_READ_MAX,
@@ -34,7 +35,7 @@ struct capture_writer {
         struct capture_writer_options options;
         struct capture_names names;
         bool is_stdout, is_regular;
-        int fd;                    /* owned unless is_stdout; -1: none */
+        int fd;                    /* owned unless it is that of stdout; -1: none */
         int failed;                /* what it was */
         int64_t began_utc_ms;      /* of this file */
         uint64_t too_old_ms;       /* monotonic */
@@ -42,6 +43,7 @@ struct capture_writer {
         bool has_surplus;          /* there are more files than are to be kept */
         uint64_t size;             /* of this file, as it is on the disk */
         uint64_t written;
+        uint64_t lost, lost_told;  /* lines */
         unsigned files;
         struct buffer text;        /* collected */
         char error[CAPTURE_ERROR_MAX];
@@ -79,6 +81,7 @@ static void cut_to_lines(struct capture_writer *w, size_t done) {
         }
 }
 
+/* What a pipe has no room for stays in the text. */
 static int write_out(struct capture_writer *w) {
         size_t done = 0;
 
@@ -89,7 +92,7 @@ static int write_out(struct capture_writer *w) {
                 if (n > 0)
                         done += (size_t) n;
                 else if (r == -EAGAIN)
-                        (void) poll(&(struct pollfd) { .fd = w->fd, .events = POLLOUT }, 1, -1);
+                        break;
                 else if (r != -EINTR) {
                         cut_to_lines(w, done);
                         return fail_write(w, r < 0 ? r : -EIO);
@@ -97,15 +100,54 @@ static int write_out(struct capture_writer *w) {
         }
         w->size += done;
         w->written += done;
-        buffer_clear(&w->text);
+        buffer_drop(&w->text, done);
         return 0;
 }
 
+/* In the place of lines that were left out. */
+static void tell_lost(struct capture_writer *w) {
+        buffer_printf(&w->text, "# note: %llu lines are missing here: what is recorded was read too slowly\n",
+                      (unsigned long long) (w->lost - w->lost_told));
+        w->lost_told = w->lost;
+}
+
+/* So much room has to be there after a loss that it does not begin again with the next line. */
+static bool has_room(const struct capture_writer *w, size_t len) {
+        size_t want = w->lost > w->lost_told ? COLLECT_MAX / 2 : len;
+
+        return want <= COLLECT_MAX - w->text.len;
+}
+
 static int add(struct capture_writer *w, const struct buffer *line) {
+        if (!has_room(w, line->len)) {
+                w->lost++;
+                return write_out(w);
+        }
+        if (w->lost > w->lost_told)
+                tell_lost(w);
         buffer_put(&w->text, line->data, line->len);
         if (w->text.failed || line->failed)
                 return fail_write(w, -ENOMEM);
         return w->text.len >= WRITE_AT ? write_out(w) : 0;
+}
+
+/* At the end. */
+static int write_rest(struct capture_writer *w) {
+        uint64_t end_ms = clock_now_ms() + END_WAIT_MS;
+        int r = write_out(w);
+
+        while (r >= 0 && (w->text.len > 0 || w->lost > w->lost_told)) {
+                uint64_t now_ms = clock_now_ms();
+                int wait_ms = now_ms < end_ms ? (int) (end_ms - now_ms) : 0;
+
+                if (w->text.len == 0)
+                        tell_lost(w);
+                else if (poll(&(struct pollfd) { .fd = w->fd, .events = POLLOUT }, 1, wait_ms) <= 0)
+                        return fail(w, -ETIMEDOUT, w->is_stdout ? "stdout" : w->options.path,
+                                    "is not read any more; the end of what was recorded is missing");
+                r = write_out(w);
+        }
+        return r;
 }
 
 /* ---- files ---- */
@@ -191,7 +233,10 @@ static int open_regular(struct capture_writer *w, const struct stat *about) {
 static int open_path(struct capture_writer *w) {
         struct stat about;
 
-        w->fd = open(w->options.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+        /* For what is no file: nobody may be there to read from it. */
+        w->fd = open(w->options.path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
+        if (w->fd < 0 && errno == ENXIO)
+                return fail(w, -ENXIO, w->options.path, "is a pipe that nobody reads from; start the reader first");
         if (w->fd < 0 || fstat(w->fd, &about) < 0)
                 return fail(w, -errno, w->options.path, "%s", strerror(errno));
         if (S_ISREG(about.st_mode))
@@ -199,6 +244,17 @@ static int open_path(struct capture_writer *w) {
         if (w->options.rotate_bytes > 0 || w->options.rotate_ms > 0)
                 return fail(w, -EINVAL, w->options.path, "is no file that can be changed by size or age");
         return 0;
+}
+
+/* A pipe or a terminal is opened once more, because others share how it is open. */
+static void open_stdout(struct capture_writer *w) {
+        struct stat about;
+
+        w->fd = -1;
+        if (fstat(STDOUT_FILENO, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode)))
+                w->fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (w->fd < 0)
+                w->fd = STDOUT_FILENO;
 }
 
 static int rotate(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms);
@@ -309,7 +365,7 @@ int capture_writer_tick(struct capture_writer *w, uint64_t now_ms, int64_t utc_m
 }
 
 int capture_writer_end(struct capture_writer *w) {
-        int r = w->failed < 0 ? w->failed : write_out(w);
+        int r = w->failed < 0 ? w->failed : write_rest(w);
 
         if (r >= 0 && w->is_regular && fsync(w->fd) < 0)
                 r = fail_write(w, -errno);
@@ -327,7 +383,9 @@ int capture_writer_new(const struct capture_writer_options *options, uint64_t no
                 return -ENOMEM;
         w->options = *options;
         w->is_stdout = strcmp(options->path, "-") == 0;
-        w->fd = w->is_stdout ? STDOUT_FILENO : -1;
+        w->fd = -1;
+        if (w->is_stdout)
+                open_stdout(w);
         w->has_surplus = options->keep > 0;  /* fewer may be wanted than the last time */
         buffer_init(&w->text, COLLECT_MAX);
         r = w->is_stdout ? 0 : capture_names_of(options->path, &w->names);
@@ -345,7 +403,7 @@ int capture_writer_new(const struct capture_writer_options *options, uint64_t no
 struct capture_writer *capture_writer_free(struct capture_writer *w) {
         if (!w)
                 return NULL;
-        if (w->fd >= 0 && !w->is_stdout)
+        if (w->fd >= 0 && w->fd != STDOUT_FILENO)
                 close(w->fd);
         buffer_free(&w->text);
         free(w);
@@ -358,6 +416,10 @@ const char *capture_writer_error(const struct capture_writer *w) {
 
 unsigned capture_writer_files(const struct capture_writer *w) {
         return w->files;
+}
+
+uint64_t capture_writer_lost(const struct capture_writer *w) {
+        return w->lost;
 }
 
 uint64_t capture_writer_written(const struct capture_writer *w) {

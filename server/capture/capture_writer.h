@@ -13,7 +13,7 @@
 #define CAPTURE_KEEP_MAX         100000
 
 struct capture_writer_options {
-        const char *path;          /* borrowed; "-": stdout, which is never changed */
+        const char *path;          /* borrowed; "-": stdout, which is never set aside */
         uint64_t rotate_bytes;     /* a file that would grow larger is set aside; 0: any size */
         uint64_t rotate_ms;        /* one that is as old, too; 0: any age */
         unsigned keep;             /* files at most, the one that is written counts; the oldest are deleted. 0: all */
@@ -24,7 +24,10 @@ struct capture_writer_options {
 
 struct capture_writer;
 
-/* A file that is there already and holds a recording is continued, anything else is left alone (-EEXIST). A file that
+/* Only a disk is waited for. What nobody takes out of a pipe in time is kept as far as there is room; whole lines are
+ * left out beyond that, and a comment in their place tells how many.
+ *
+ * A file that is there already and holds a recording is continued, anything else is left alone (-EEXIST). A file that
  * is set aside is called after the time of its beginning: of meter.hex meter-20261121T100000.123Z.hex, so that names
  * stand in the order of time. */
 int capture_writer_new(const struct capture_writer_options *options, uint64_t now_ms, int64_t utc_ms,
@@ -45,9 +48,11 @@ int capture_writer_note(struct capture_writer *w, uint64_t now_ms, int64_t utc_m
 /* Once a second or so: what was collected goes into the file, and one that is old enough is changed. */
 int capture_writer_tick(struct capture_writer *w, uint64_t now_ms, int64_t utc_ms);
 
-/* Writes the rest and makes sure that it is on the disk. */
+/* Writes the rest and makes sure that it is on the disk. -ETIMEDOUT: it is for a pipe, and was
+ * not taken out of it in some seconds. */
 int capture_writer_end(struct capture_writer *w);
 
 const char *capture_writer_error(const struct capture_writer *w);  /* of the last error */
 unsigned capture_writer_files(const struct capture_writer *w);     /* written to so far */
+uint64_t capture_writer_lost(const struct capture_writer *w);      /* lines that were left out */
 uint64_t capture_writer_written(const struct capture_writer *w);   /* bytes of them */

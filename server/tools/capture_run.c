@@ -47,7 +47,7 @@ struct recorder {
         struct capture_writer *writer;  /* NULL until a port was open */
         unsigned n_ends;
         struct end ends[2];
-        bool is_swapped;                /* told */
+        bool is_swapped, is_late;       /* told */
         bool searches;                  /* for the speed; has begun */
         struct speed_search search;
         struct progress progress;
@@ -342,6 +342,14 @@ static void hint_swapped(struct recorder *r) {
         note(r, "%s", text);
 }
 
+/* Nobody looks at comments in what he does not read. */
+static void tell_lost(struct recorder *r) {
+        if (r->is_late || capture_writer_lost(r->writer) == 0)
+                return;
+        r->is_late = true;
+        tell(r, LOG_LEVEL_WARNING, "what is recorded is read too slowly: lines are left out");
+}
+
 /* What an owner should look at, once for each port. */
 static void hint(struct recorder *r, uint64_t now_ms) {
         bool is_searching = r->searches && !r->search.is_over && !r->search.tried_all;
@@ -379,6 +387,7 @@ static void tick(struct recorder *r, uint64_t now_ms) {
         if (now_ms >= r->flush_ms) {
                 r->flush_ms = now_ms + FLUSH_MS;
                 check_writer(r, capture_writer_tick(r->writer, now_ms, utc_of(now_ms)));
+                tell_lost(r);
                 show_progress(r, now_ms);
         }
         if (r->settings->duration_ms > 0 && now_ms >= r->duration_end_ms)

@@ -515,6 +515,27 @@ def test_standard_output(line):
     assert seen[0] == "# source: metergate capture\n"
 
 
+def test_a_reader_that_stands_still(line):
+    """It does not keep the recorder from ending."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen(command("capture", "--port", line.link, "--baud", 115200), stdout=writer,
+                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    os.close(writer)
+    try:
+        os.set_blocking(line.master, False)
+        sent = 0
+        # Far more than a pipe holds: the port is read on all the same.
+        while sent < 200000:
+            select.select([], [line.master], [], 10)
+            sent += os.write(line.master, frame(7, unit(18, 77)) * 50)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 1
+        assert b"stdout: is not read any more" in process.communicate()[1]
+    finally:
+        process.kill()
+        os.close(reader)
+
+
 def test_ends_by_itself(line, tmp_path):
     result = run("capture", "--port", line.link, "--out", tmp_path / "short.hex", "--duration", "1s")
     assert result.returncode == 0 and "recorded" in result.stderr

@@ -383,6 +383,95 @@ static void assert_refused(struct capture_writer_options options, int error, con
                 fail_msg("%s", said);
 }
 
+/* Lines that came out of a pipe, and how many of others the comments tell to be missing. */
+struct taken {
+        unsigned lines, lost;
+        size_t len;
+        char rest[4096];           /* a line that has only begun */
+};
+
+static void take_line(struct taken *t, const char *line) {
+        unsigned lost;
+
+        if (sscanf(line, "# note: %u lines are missing", &lost) == 1)
+                t->lost += lost;
+        else if (line[0] != '#' && line[0] != '\0') {
+                unsigned number;
+
+                assert_int_equal(sscanf(line, "2026-11-21T10:00:00.%*3uZ rx 00 %x", &number), 1);
+                assert_int_equal(number, (t->lines + t->lost) % 256);
+                t->lines++;
+        }
+}
+
+static void take(struct taken *t, int fd) {
+        ssize_t n;
+
+        while ((n = read(fd, t->rest + t->len, sizeof t->rest - t->len)) > 0) {
+                char *end;
+
+                t->len += (size_t) n;
+                while ((end = memchr(t->rest, '\n', t->len))) {
+                        *end = '\0';
+                        take_line(t, t->rest);
+                        t->len -= (size_t) (end + 1 - t->rest);
+                        memmove(t->rest, end + 1, t->len);
+                }
+        }
+}
+
+/* Nobody is waited for, nothing grows without end, and what is left out is told where it is missing. */
+static void test_a_pipe_that_is_read_slowly(void **state) {
+        uint8_t bytes[500] = { 0 };
+        struct capture_writer *w;
+        struct taken taken = { 0 };
+        unsigned put_lines = 0;
+        int fd;
+
+        (void) state;
+        assert_int_equal(mkfifo(path, 0600), 0);
+        fd = open(path, O_RDONLY | O_NONBLOCK);
+        assert_true(fd >= 0);
+        w = begin((struct capture_writer_options) { 0 }, T0);
+        for (unsigned round = 0; round < 2; round++) {
+                while (put_lines < 2000 * (round + 1)) {
+                        bytes[1] = (uint8_t) put_lines++;
+                        assert_int_equal(capture_writer_bytes(w, 0, T0, CAPTURE_RX, bytes, sizeof bytes), 0);
+                }
+                assert_true(capture_writer_lost(w) > 500 * (round + 1));
+                for (unsigned i = 0; i < 1000; i++) {
+                        take(&taken, fd);
+                        assert_int_equal(capture_writer_tick(w, 0, T0), 0);
+                }
+        }
+        assert_int_equal(capture_writer_end(w), 0);
+        take(&taken, fd);
+        assert_int_equal(taken.lines + taken.lost, put_lines);
+        assert_int_equal(taken.lost, capture_writer_lost(w));
+        capture_writer_free(w);
+        close(fd);
+}
+
+/* The end is not put off by a reader that stands still. */
+static void test_a_pipe_that_is_not_read(void **state) {
+        uint8_t bytes[500] = { 0 };
+        struct capture_writer *w;
+        int fd;
+
+        (void) state;
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_refused((struct capture_writer_options) { .path = path }, -ENXIO, "nobody reads from");
+        fd = open(path, O_RDONLY | O_NONBLOCK);
+        assert_true(fd >= 0);
+        w = begin((struct capture_writer_options) { 0 }, T0);
+        for (unsigned i = 0; i < 200; i++)
+                assert_int_equal(capture_writer_bytes(w, 0, T0, CAPTURE_RX, bytes, sizeof bytes), 0);
+        assert_int_equal(capture_writer_end(w), -ETIMEDOUT);
+        assert_non_null(strstr(capture_writer_error(w), "is not read any more"));
+        close(fd);
+        capture_writer_free(w);
+}
+
 static void test_refused(void **state) {
         struct capture_writer *w;
 
@@ -433,6 +522,8 @@ int main(void) {
                 TEST(test_continued),
                 TEST(test_torn_line),
                 TEST(test_torn_file),
+                TEST(test_a_pipe_that_is_read_slowly),
+                TEST(test_a_pipe_that_is_not_read),
                 TEST(test_refused),
                 TEST(test_error_stays),
         };
