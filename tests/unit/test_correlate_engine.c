@@ -368,6 +368,27 @@ static void test_two_straight_lines(void **state) {
                 assert_false(result.fields[i].decided);
 }
 
+/* Loads of five minutes each, and an app that is late by more than was looked at. */
+static void test_a_lag_at_the_end_of_the_search(void **state) {
+        uint8_t bytes[LENGTH] = { 0 };
+
+        (void) state;
+        for (int i = 0; i < 40; i++) {
+                int64_t load = 100 + random_below(&random_state, 5000);
+
+                put_be(bytes + 2, (uint64_t) load, 2);
+                for (int s = 0; s < 300; s += 10)
+                        add_packet(i * 300 + s, bytes);
+                for (int s = 0; s < 300; s++)
+                        add_value(i * 300 + s + 150, load);
+        }
+        search_power(0);
+        assert_true(result.n_fields > 0);
+        assert_int_equal(field_lowest(result.fields[0].field), 3);
+        assert_int_equal(result.fields[0].lag_to_s, 120);
+        assert_true(leaves_open(0, "lag: it may be more than the 120 s that were tried"));
+}
+
 /* Twelve bits with four flags above them, which never change: what is added to the number only takes them off. */
 static void test_flags_above_the_number(void **state) {
         uint8_t bytes[LENGTH] = { 7 };
@@ -403,6 +424,7 @@ int main(void) {
                 ALONE(test_what_repeats_leaves_the_zone_open),
                 ALONE(test_one_that_does_not_is_sure),
                 ALONE(test_two_straight_lines),
+                ALONE(test_a_lag_at_the_end_of_the_search),
                 ALONE(test_flags_above_the_number),
                 cmocka_unit_test_teardown(test_work, end),
         };

@@ -16,7 +16,7 @@
 #include "workbench/correlate/packets.h"
 
 #define CORRELATE_FIELDS_MAX 32   /* told at most */
-#define CORRELATE_OPEN_MAX   6    /* things that the data leaves open */
+#define CORRELATE_OPEN_MAX   9    /* things that the data leaves open */
 #define CORRELATE_TEXT_MAX   160
 
 struct correlate_options {

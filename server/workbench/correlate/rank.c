@@ -156,6 +156,16 @@ static void tell_zone(struct correlate_field *f, const struct search *s, const s
         }
 }
 
+/* A window that ends where the search does may go on. */
+static void tell_lag(struct correlate_field *f, const struct candidate *c) {
+        bool from_edge = c->lag_from_s == -LAG_MAX_S, to_edge = c->lag_to_s == LAG_MAX_S;
+
+        if (from_edge && to_edge)
+                leave_open(f, "lag: any of %d s either way fits", LAG_MAX_S);
+        else if (from_edge || to_edge)
+                leave_open(f, "lag: it may be more than the %d s that were tried", LAG_MAX_S);
+}
+
 static bool same_place(const struct candidate *a, const struct candidate *b) {
         return a->group == b->group && a->field.offset == b->field.offset && a->field.width == b->field.width &&
                a->field.big_endian == b->field.big_endian;
@@ -214,6 +224,7 @@ static void tell(struct correlate_field *f, const struct search *s, const struct
         tell_rivals(f, s, c);
         tell_zone(f, s, c);
         tell_scale(f, c);
+        tell_lag(f, c);
         tell_sign(f, c);
         tell_width(f, s, c);
         tell_order(f, s, c);
