@@ -118,7 +118,8 @@ static void remark(const struct listener *l) {
         const struct profile *profile = key[0] ? profile_for_product_key(l->protocol->name, key) : NULL;
 
         if (observations_count(l->observations) == 0)
-                log_warning("the recording has no datapoints; is it of protocol %s?", l->protocol->name);
+                log_warning("the recording has no datapoints; is it of protocol %s? --protocol names another one",
+                            l->protocol->name);
         else if (!l->has_time)
                 log_warning("the recording has no times: nothing can be said of energies");
         if (profile)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,10 @@
 #include "base/decimal.h"
 #include "tools/ndjson.h"
 
-#define LINE_MAX_BYTES 8192
+#define LINE_MAX_BYTES  8192
+#define TABLE_WIDTH     80
+#define EVIDENCE_COLUMN 19
+#define CANNOT_COLUMN   30  /* behind the place and "cannot tell: " */
 
 /* ---- lines ---- */
 
@@ -110,14 +114,43 @@ static void meaning_text(const struct hypothesis *h, char buf[96]) {
         }
 }
 
+/* Words from a column on, in lines as wide as the narrowest terminal that is common; further lines stand behind. */
+static void print_words(const char *text, unsigned column) {
+        unsigned at = column;
+
+        while (*text) {
+                int len = (int) strcspn(text, " ");
+
+                if (at > column && at + 1 + (unsigned) len > TABLE_WIDTH) {
+                        printf("\n%*s", (int) column + 1, "");
+                        at = column + 1;
+                }
+                at += (unsigned) printf("%s%.*s", at > column ? " " : "", len, text);
+                text += len;
+                text += strspn(text, " ");
+        }
+        putchar('\n');
+}
+
+/* Rounded down, as the levels are. */
+static void print_share(double confidence) {
+        if (confidence < 0.01)
+                printf(" <1 %%");
+        else
+                printf("%3.0f %%", floor(confidence * 100));
+}
+
 static void print_hypothesis(const char *place, const struct hypothesis *h, unsigned rank) {
         char meaning[96];
 
         meaning_text(h, meaning);
-        printf("%-16s %-44s %3.0f %%  %s\n", rank == 0 ? place : "  or", meaning, h->confidence * 100,
-               suggest_level_names[h->level]);
-        for (unsigned i = 0; rank == 0 && i < h->n_evidence; i++)
-                printf("                   %s\n", h->evidence[i]);
+        printf("%-16s %-44s ", rank == 0 ? place : "  or", meaning);
+        print_share(h->confidence);
+        printf("  %s\n", suggest_level_names[h->level]);
+        for (unsigned i = 0; rank == 0 && i < h->n_evidence; i++) {
+                printf("%*s", EVIDENCE_COLUMN, "");
+                print_words(h->evidence[i], EVIDENCE_COLUMN);
+        }
 }
 
 int discover_put_table(const struct discover_subject *subject, const struct suggestions *found) {
@@ -127,8 +160,10 @@ int discover_put_table(const struct discover_subject *subject, const struct sugg
                 const struct suggestion *s = &found->items[i];
 
                 place_text(subject->protocol, s, place);
-                if (s->count == 0)
-                        printf("%-16s cannot tell: %s\n", place, s->cannot_tell);
+                if (s->count == 0) {
+                        printf("%-16s cannot tell: ", place);
+                        print_words(s->cannot_tell, CANNOT_COLUMN);
+                }
                 for (unsigned k = 0; k < s->count; k++)
                         print_hypothesis(place, &s->hypotheses[k], k);
         }

@@ -1,10 +1,13 @@
 """The command around the guesses: what it reads, writes and refuses, and a profile that the gateway takes."""
 import json
+import os
+import pty
 import random
+import subprocess
 
 import pytest
 from fake_mcu import VALUE, frame, unit
-from gateway import run
+from gateway import BINARY, RUN, TIMEOUT, run
 
 START_MS = 1795255200000
 
@@ -116,7 +119,39 @@ def test_nothing_in_it(tmp_path):
     (tmp_path / "empty.txt").write_text("")
     result = run("discover", tmp_path / "empty.txt")
     assert (result.returncode, result.stdout) == (0, "")
-    assert "no datapoints; is it of protocol tuyamcu?" in result.stderr
+    assert "no datapoints; is it of protocol tuyamcu? --protocol names another one" in result.stderr
+
+
+def on_terminal(*arguments):
+    """What is seen on one."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([*RUN, BINARY, *map(str, arguments)], stdout=follower, stderr=subprocess.DEVNULL)
+    os.close(follower)
+    seen = b""
+    try:
+        while piece := os.read(leader, 65536):
+            seen += piece
+    except OSError:  # its other end was closed
+        pass
+    os.close(leader)
+    assert process.wait(TIMEOUT) == 0
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_a_table_of_80_columns(tmp_path):
+    (tmp_path / "plug.txt").write_text(plug() + "".join(
+        "%d.500 rx %s\n" % (START_MS // 1000 + 1200 + i, frame(7, unit(50, i, VALUE)).hex(" ")) for i in range(9)))
+    table = on_terminal("discover", tmp_path / "plug.txt")
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 80, table
+    assert sorted(line[:6].rstrip() for line in lines if line.startswith("dp")) == ["dp 41", "dp 50", "dp 7", "dp 99"]
+    words = " ".join(table.split())
+    for line in run("discover", tmp_path / "plug.txt").stdout.splitlines():
+        said = json.loads(line)
+        for sentence in said.get("evidence", [said.get("cannot_tell")]) if said.get("rank", 1) == 1 else []:
+            assert sentence in words
+        if "level" in said and said["confidence"] >= 0.01:
+            assert "%d %% %s" % (said["confidence"] * 100, said["level"]) in words
 
 
 def test_help():
