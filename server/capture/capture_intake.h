@@ -39,8 +39,8 @@ int capture_intake_new(const struct protocol *protocol, bool show_secrets,
 struct capture_intake *capture_intake_free(struct capture_intake *in);
 static inline void capture_intake_freep(struct capture_intake **in) { capture_intake_free(*in); }
 
-/* The port is open, or has another speed: what comes at once may be the rest of a secret whose beginning nobody heard,
- * and is overwritten until a frame or a line ends. */
+/* The port is open, or has another speed: what comes at once may be the rest of a secret whose beginning nobody
+ * heard, and is overwritten until a frame or a line ends. */
 void capture_intake_begin(struct capture_intake *in, enum capture_direction direction, uint64_t now_ms);
 
 /* direction is CAPTURE_RX or CAPTURE_TX. now_ms is monotonic, utc_ms goes into the file. */

@@ -17,5 +17,5 @@ int capture_names_of(const char *path, struct capture_names *ret);
 /* A name (with its folder, PATH_MAX bytes) behind all those that are there, for a file of that beginning. */
 int capture_names_next(const struct capture_names *n, int64_t utc_ms, char *ret);
 
-/* Deletes the oldest of them until there are at most so many, but not for long: returns 1 when there is more to do. */
+/* Deletes the oldest of them until there are at most so many, but not for long: returns 1 when more has to go. */
 int capture_names_trim(const struct capture_names *n, unsigned keep);

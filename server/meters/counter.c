@@ -39,11 +39,12 @@ static int64_t multiply_or_max(int64_t a, int64_t b) {
         return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
-/* 1.2 * max_power * elapsed, rounded up, plus the step: the fifth more is for clocks and late answers, the step for
- * the register's own rounding. */
+/* 1.2 * max_power * elapsed (and how late the first may have been), rounded up, plus the step: the fifth more is for
+ * clocks and late answers, the step for the register's own rounding. */
 static int64_t most_energy(const struct counter_limits *limits, uint64_t elapsed_ms, int64_t step) {
         int64_t power = limits->max_power_mw > 0 ? limits->max_power_mw : 0;
-        int64_t hours = (int64_t) (elapsed_ms / MS_PER_HOUR), rest_ms = (int64_t) (elapsed_ms % MS_PER_HOUR);
+        uint64_t time_ms = elapsed_ms + limits->late_ms;
+        int64_t hours = (int64_t) (time_ms / MS_PER_HOUR), rest_ms = (int64_t) (time_ms % MS_PER_HOUR);
         int64_t margin = multiply_or_max(power, 6) / 5;
         int64_t energy = multiply_or_max(margin, rest_ms) / MS_PER_HOUR + 1;
 

@@ -10,6 +10,7 @@
 
 struct counter_limits {
         int64_t max_power_mw;       /* no more than this can flow */
+        uint64_t late_ms;           /* a reading may be that much older than it seems */
         bool confirm_first;         /* a first reading waits for a second that agrees */
 };
 

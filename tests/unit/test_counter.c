@@ -10,6 +10,7 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "meters/totals.h"
 #include "protocols/quantity.h"
 #include "protocols/tuyamcu/tuyamcu.h"
@@ -514,6 +515,32 @@ static void test_largest_power_of_a_meter(void **state) {
         assert_int_equal(give(&t, &config, 2 * HOUR_MS, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
 }
 
+/* A recording at a hundred times its speed: an hour of 3 kW in 36 s, and no more than could have flowed then. */
+static void test_register_of_a_fast_replay(void **state) {
+        const uint32_t speeds[] = { 1000, 100000, 1000000, 100 };
+        const unsigned late[] = { 0, 0, 10, 0 };   /* so many come at once */
+
+        (void) state;
+        for (unsigned i = 0; i < ELEMENTS(speeds); i++) {
+                struct meter_config c = { .protocol = &tuyamcu_protocol, .scale_num = 1, .scale_den = 1,
+                                          .replay = { (char *) "meter.hex", speeds[i] } };
+                struct totals t = { 0 };
+                int64_t value = 5 * KWH, spike = 5 * KWH + (INT64_C(1) << 32) * 1000;
+                uint64_t end_ms = 1000 + UINT64_C(3700000) * 1000 / speeds[i];
+
+                assert_int_equal(give(&t, &c, 1000, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
+                for (unsigned minute = 1; minute <= 60; minute++) {
+                        unsigned due = late[i] ? minute - minute % late[i] : minute;
+                        uint64_t at_ms = 1000 + due * UINT64_C(60000) * 1000 / speeds[i];
+
+                        value = 5 * KWH + minute * KWH / 20;
+                        assert_int_equal(give(&t, &c, at_ms, 0, Q_ENERGY_IMPORT, &value), COUNTER_ACCEPTED);
+                        assert_int_equal(value, 5 * KWH + minute * KWH / 20);
+                }
+                assert_int_equal(give(&t, &c, end_ms, 0, Q_ENERGY_IMPORT, &spike), COUNTER_JUMPED);
+        }
+}
+
 /* While nobody knows where the counter was, increments wait; registers are told again. */
 static void test_early_increments(void **state) {
         struct totals t = { 0 };
@@ -557,6 +584,7 @@ int main(void) {
                 cmocka_unit_test(test_no_readings_make_more_than_can_flow),
                 cmocka_unit_test(test_random_lives),
                 cmocka_unit_test(test_registers_of_a_meter),
+                cmocka_unit_test(test_register_of_a_fast_replay),
                 cmocka_unit_test(test_largest_power_of_a_meter),
                 cmocka_unit_test(test_early_increments),
         };
