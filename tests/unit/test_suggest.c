@@ -79,6 +79,31 @@ static void test_a_scale_that_is_the_only_one(void **state) {
         unknown_end(&m);
 }
 
+/* So long that runs are merged. A light load has one current and many powers: what stands beside each other is of the
+ * same moment all the same. */
+static void test_a_long_recording(void **state) {
+        static const struct scales coarse = { 10, 100, 10 };
+        struct load l = { .watts = 2100, .factor = 0.9 };
+        struct unknown_meter m;
+
+        (void) state;
+        unknown_begin(&m, 31);
+        for (unsigned i = 0; i < 40000; i++) {
+                if (random_below(&m.random, 100) == 0)
+                        l.watts = l.watts > 100 ? 9 : 2100;
+                unknown_step(&m, &l);
+                tell_three(&m, &l, &coarse);
+                unknown_wait(&m, 1);
+        }
+        assert_true(observations_slot_ms(m.observations) > 0);
+        unknown_suggest(&m, false);
+        assert_meaning(&m, VOLTAGE, Q_VOLTAGE, 10);
+        assert_int_equal(unknown_best(&m, CURRENT)->quantity, Q_CURRENT);
+        assert_int_equal(unknown_best(&m, POWER)->quantity, Q_POWER);
+        assert_non_null(strstr(unknown_best(&m, POWER)->evidence[0], "P / (V * I) is 0.90 at heavy load"));
+        unknown_end(&m);
+}
+
 static void tell_register(struct unknown_meter *m, const struct load *l, double wh) {
         (void) l;
         unknown_tell(m, ENERGY, DATAPOINT_VALUE, 51234 + (int64_t) (wh / 10));
@@ -416,7 +441,7 @@ static void test_random_households(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_the_three),
+                cmocka_unit_test(test_the_three), cmocka_unit_test(test_a_long_recording),
                 cmocka_unit_test(test_a_scale_that_is_the_only_one),
                 cmocka_unit_test(test_a_register),
                 cmocka_unit_test(test_nothing_of_energy_without_times),

@@ -50,15 +50,25 @@ double median_of(double *values, unsigned n) {
 struct picker {
         const struct observed_run *runs;
         unsigned n_runs;
-        uint64_t first_ms, last_ms;
+        uint64_t first_ms, last_ms, slot_ms;
 };
+
+/* Where runs were merged only the end of a slot is as it was: before it, what changed early in it stands beside what
+ * changed last in the slot before. */
+static bool is_same_slot(const struct picker *p, unsigned i, unsigned other) {
+        return p->slot_ms > 0 && p->runs[i].from_ms / p->slot_ms == p->runs[other].from_ms / p->slot_ms;
+}
+
+static bool is_close(const struct picker *p, unsigned i, unsigned next) {
+        return p->runs[next].from_ms < p->runs[next - 1].from_ms + GROUP_MS &&
+               p->runs[next].from_ms < p->runs[i].from_ms + GROUP_MAX_MS;
+}
 
 /* Index behind the group of runs that begins at i. */
 static unsigned group_end(const struct picker *p, unsigned i) {
         unsigned end = i + 1;
 
-        while (end < p->n_runs && p->runs[end].from_ms < p->runs[end - 1].from_ms + GROUP_MS &&
-               p->runs[end].from_ms < p->runs[i].from_ms + GROUP_MAX_MS)
+        while (end < p->n_runs && (is_same_slot(p, i, end) || is_close(p, i, end)))
                 end++;
         return end;
 }
@@ -323,6 +333,7 @@ int bench_fill(struct bench *b) {
                 return r;
         p.runs = observations_runs(b->o, &p.n_runs);
         observations_span(b->o, &p.first_ms, &p.last_ms);
+        p.slot_ms = observations_slot_ms(b->o);
         pick_moments(b, &p);
         add_numbers(b);
         return 0;
