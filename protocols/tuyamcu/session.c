@@ -180,6 +180,19 @@ static bool is_module_frame(const struct tuya_session *s, const struct tuya_fram
         return asks || f->command == TUYA_PRODUCT || f->command == TUYA_MODE;
 }
 
+/* Of version 0 is what a module sends, and what some meters do. The module's answers (the time, the signal) look like
+ * a meter's questions: only what is no module's shows that a meter is there. */
+static bool shows_meter(const struct tuya_session *s, const struct tuya_frame *f) {
+        static const uint8_t of_meters[] = { TUYA_HEARTBEAT, TUYA_PRODUCT, TUYA_MODE, TUYA_REPORT, TUYA_REPORT_SYNC,
+                                             TUYA_LOW_REPORT, TUYA_LOW_RECORD };
+
+        if (is_module_frame(s, f))
+                return false;
+        if (!s->config.listen_only || f->version != 0 || f->command == TUYA_NETWORK_STATE)
+                return true;
+        return f->data.len > 0 && memchr(of_meters, f->command, sizeof of_meters) != NULL;
+}
+
 /* What the real module says, when listening. */
 static void note_module(struct tuya_session *s, uint64_t now_ms, const struct tuya_frame *f) {
         if (f->command == TUYA_NETWORK_STATE && f->data.len > 0)
@@ -232,7 +245,7 @@ void tuya_frame(struct session *base, uint64_t now_ms, const uint8_t *frame, siz
                 note_module(s, now_ms, &f);
                 return;
         }
-        if (!is_module_frame(s, &f)) {
+        if (shows_meter(s, &f)) {
                 s->last_heard_ms = now_ms;
                 s->heard = true;
                 s->missed = 0;
@@ -315,7 +328,10 @@ static void update_hint(struct tuya_session *s, uint64_t now_ms) {
                 s->base.hint = "the meter's reports arrive at port_tx: port and port_tx are swapped";
                 return;
         }
-        if (!up && !s->heard && s->base.state == METER_CONNECTING && s->base.counters[TUYA_ECHOES] == 0)
+        if (!up && s->config.listen_only && s->understood)
+                s->base.hint = "the module is heard, the meter is not: port belongs on the line that the meter sends "
+                               "on";
+        else if (!up && !s->heard && s->base.state == METER_CONNECTING && s->base.counters[TUYA_ECHOES] == 0)
                 s->base.hint = "nothing understandable arrives: check the power of the meter, RX and TX, and the speed "
                                "(baud)";
         if (!up)

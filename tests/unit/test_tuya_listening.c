@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "protocols/quantity.h"
@@ -85,6 +86,33 @@ static void test_listen_only_takes_no_question_for_life(void **state) {
         assert_int_equal(b.session.base.state, METER_ONLINE);
 }
 
+/* The receiver hangs on the line to the meter: its answers to the meter, which nobody hears, are no meter. */
+static void test_listen_only_takes_no_answer_for_life(void **state) {
+        (void) state;
+        begin_listening();
+        bench_run(&b, 1000);
+        assert_non_null(strstr(b.session.base.hint, "nothing understandable"));
+        bench_receive(&b, 0, TUYA_HEARTBEAT, NULL, 0);
+        bench_receive(&b, 0, TUYA_LOCAL_TIME, (const uint8_t[]) { 1, 26, 11, 21, 10, 0, 0, 6 }, 8);
+        bench_receive(&b, 0, TUYA_SIGNAL, (const uint8_t[]) { 0xce }, 1);
+        bench_receive(&b, 0, TUYA_REPORT_SYNC_ANSWER, (const uint8_t[]) { 1 }, 1);
+        bench_receive(&b, 0, TUYA_EXTENDED, (const uint8_t[]) { 0x0b, 0 }, 2);
+        bench_receive(&b, 0, TUYA_SELECT_PAIRING, NULL, 0);
+        bench_receive(&b, 0, TUYA_SET, (const uint8_t[]) { 20, 2, 0, 4, 0, 0, 9, 99 }, 8);
+        bench_run(&b, 60000);
+        assert_int_equal(b.session.base.state, METER_CONNECTING);
+        assert_non_null(strstr(b.session.base.hint, "the module is heard, the meter is not"));
+        assert_int_equal(b.n_reports, 0);
+        /* A meter of version 0. */
+        bench_receive(&b, 0, TUYA_PRODUCT, (const uint8_t *) "{\"p\":\"x\"}", 9);
+        bench_run(&b, 10);
+        assert_int_equal(b.session.base.state, METER_STALE);
+        assert_null(b.session.base.hint);
+        bench_report_value(&b, TUYA_REPORT, 20, 2403);
+        bench_run(&b, 1000);
+        assert_int_equal(b.session.base.state, METER_ONLINE);
+}
+
 static void test_listen_only_looks_for_the_speed(void **state) {
         uint32_t first, second;
 
@@ -114,6 +142,7 @@ int main(void) {
                 cmocka_unit_test(test_listen_only_sees_the_acknowledgement),
                 cmocka_unit_test(test_listen_only_hears_the_module_apart),
                 cmocka_unit_test(test_listen_only_takes_no_question_for_life),
+                cmocka_unit_test(test_listen_only_takes_no_answer_for_life),
                 cmocka_unit_test(test_listen_only_looks_for_the_speed),
         };
 
