@@ -237,5 +237,6 @@ int main(void) {
                 cmocka_unit_test(test_a_power_told_twice), cmocka_unit_test(test_a_layout_of_few_counts),
         };
 
+        cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
