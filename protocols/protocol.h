@@ -203,8 +203,8 @@ struct protocol {
         void (*stop)(struct session *s, const char *reason);
         /* The profile has become known, or changed; borrowed. */
         void (*set_profile)(struct session *s, const struct profile *profile);
-        /* One good frame, as frame_check accepted it: from the meter, or, where one receiver hears both directions, to
-         * it. */
+        /* One good frame, as frame_check accepted it: from the meter, or, where one receiver hears both directions,
+         * to it. */
         void (*frame)(struct session *s, uint64_t now_ms, const uint8_t *frame, size_t len);
         /* One that somebody else sent to the meter, as request_check accepted it: heard on a line of its own. */
         void (*request)(struct session *s, uint64_t now_ms, const uint8_t *frame, size_t len);
@@ -226,8 +226,8 @@ struct protocol {
         bool (*is_secret)(const uint8_t *frame, size_t len);
         /* Overwrites what is secret in a frame, which stays a good one. Returns how many bytes changed. */
         size_t (*blank_frame)(uint8_t *frame, size_t len);
-        /* The same for bytes outside any frame. Returns how many of them, from the first, are done: the rest, fewer than
-         * BLANK_WAIT_MAX, has to be shown again together with what comes behind it. is_all: nothing does. */
+        /* The same for bytes outside any frame. Returns how many of them, from the first, are done: the rest, fewer
+         * than BLANK_WAIT_MAX, has to be shown again together with what comes behind it. is_all: nothing does. */
         size_t (*blank_text)(uint8_t *bytes, size_t len, bool is_all, size_t *ret_changed);
         /* What a datapoint is; NULL: the profile says it. */
         void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
@@ -236,12 +236,12 @@ struct protocol {
                             struct report *report);
         /* The i-th detail; false past the last. */
         bool (*detail)(const struct session *s, unsigned i, struct session_detail *ret);
-        /* The parts of a frame from the meter that may hold measured values, for who looks for one there. *at is 0 for
-         * the first, and moved on; false past the last. */
+        /* The parts of a frame from the meter that may hold measured values, for who looks for one there. *at is 0
+         * for the first, and moved on; false past the last. */
         bool (*part)(const uint8_t *frame, size_t len, size_t *at, struct frame_part *ret);
         void (*part_name)(uint32_t kind, char *buf, size_t size);
-        /* What a meter without a profile most likely is, going by its datapoints, as the end of a sentence; NULL: nobody
-         * can tell. */
+        /* What a meter without a profile most likely is, going by its datapoints, as the end of a sentence; NULL:
+         * nobody can tell. */
         const char *(*likeness)(const struct datapoint_table *t);
         /* 0: it will be done by the next poll; -EOPNOTSUPP: this meter has no such thing; -EBUSY: not now; -EACCES:
          * the profile does not allow it; -EINVAL: not such a value. refusal is cleared by the caller. */

@@ -1,5 +1,5 @@
-/* Gives the history and the events beside it their turns in the event loop: the slices of the start-up, deadlines, the
- * clock, and a voice in the log. */
+/* Gives the history and the events beside it their turns in the event loop: the slices of the start-up, deadlines,
+ * the clock, and a voice in the log. */
 #pragma once
 
 #include <systemd/sd-event.h>

@@ -1,5 +1,5 @@
-/* Integrates a trace's power with the history's own code: lines "seconds tenths-of-a-watt" on stdin, rows of one second
- * kept once; import and export in mWh on stdout. The script beside it computes the same another way. */
+/* Integrates a trace's power with the history's own code: lines "seconds tenths-of-a-watt" on stdin, rows of one
+ * second kept once; import and export in mWh on stdout. The script beside it computes the same another way. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-/* Packs a trace, CSV on stdin with Unix seconds in its first column, into raw pages as the history does for a meter of
- * those columns, reads everything back, and prints "VALUES BYTES DECODED BUILD": values of the trace, bytes of the pages,
- * values that went through the decoder (times too), and whether counting its instructions would tell anything. Fails
- * when something comes back changed. */
+/* Packs a trace, CSV on stdin with Unix seconds in its first column, into raw pages as the history does for a meter
+ * of those columns, reads everything back, and prints "VALUES BYTES DECODED BUILD": values of the trace, bytes of the
+ * pages, values that went through the decoder (times too), and whether counting its instructions would tell anything.
+ * Fails when something comes back changed. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -32,7 +32,8 @@ struct tuya_truncation {
 int tuya_datapoint_next(struct span data, size_t *offset, struct tuya_datapoint *ret,
                         struct tuya_truncation *ret_truncation);
 
-/* Appends one unit with a 4-byte value (type value), 1 byte (bool, enum, bitmap). Returns bytes written, 0: no room. */
+/* Appends one unit with a 4-byte value (type value), 1 byte (bool, enum, bitmap).
+ * Returns bytes written, 0: no room. */
 size_t tuya_datapoint_put(uint8_t *buf, size_t cap, uint8_t id, uint8_t type, int32_t number);
 
 /* Last raw numbers by datapoint id, for rows whose sign comes from another datapoint. */

@@ -1,10 +1,10 @@
-/* Energies that are told as what flowed since the last report. A report that the MCU sends by itself counts, always, and
- * waits here until a moment is published: one that is dropped takes no energy with it.
+/* Energies that are told as what flowed since the last report. A report that the MCU sends by itself counts, always,
+ * and waits here until a moment is published: one that is dropped takes no energy with it.
  *
- * In the answer to a query nobody knows what such a number is. Some MCUs begin anew after each answer, then it counts;
- * others show their last report once more, or what has gathered for the next one. So those in answers count only once
- * the MCU has shown that it begins anew: by a 0 after a number, or several times a smaller one, without a report
- * between. It is doubted again when an answer repeats the report before it. */
+ * In the answer to a query nobody knows what such a number is. Some MCUs begin anew after each answer, then it
+ * counts; others show their last report once more, or what has gathered for the next one. So those in answers count
+ * only once the MCU has shown that it begins anew: by a 0 after a number, or several times a smaller one, without a
+ * report between. It is doubted again when an answer repeats the report before it. */
 #include "protocols/tuyamcu/layout.h"
 #include "protocols/tuyamcu/session.h"
 

@@ -1,6 +1,6 @@
 /* Totals hour by hour as Home Assistant's recorder takes them in (recorder.import_statistics): the state at the end
- * of each hour, and the sum since the counter's very first total. An hour is told once nothing can change it any more, and always in
- * the same way, so importing it again changes nothing. */
+ * of each hour, and the sum since the counter's very first total. An hour is told once nothing can change it any
+ * more, and always in the same way, so importing it again changes nothing. */
 #pragma once
 
 #include <stdint.h>

@@ -124,8 +124,8 @@ static void drop_reader(struct live *l) {
         l->reader_stream = NULL;
 }
 
-/* One reader for all: it is put to another place when another stream asks. Only a search that takes more than one turn
- * is not disturbed. */
+/* One reader for all: it is put to another place when another stream asks. Only a search that takes more than one
+ * turn is not disturbed. */
 static int read_ring(struct live *l, const void *stream, uint64_t after, struct sample *ret) {
         uint64_t generation = history_generation(l->app->history);
         int r;

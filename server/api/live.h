@@ -31,8 +31,8 @@ void live_meters_changed(struct live *l);
 /* Counts the changes of what is told of a meter, by its place in the fleet; 0: there is none. */
 uint32_t live_version(struct live *l, unsigned meter);
 
-/* The row after a number: 1, 0 when there is none yet, -EAGAIN: call again in another turn of the loop, -errno. stream
- * tells the callers apart. ret holds totals that are not to be shown yet. */
+/* The row after a number: 1, 0 when there is none yet, -EAGAIN: call again in another turn of the loop, -errno.
+ * stream tells the callers apart. ret holds totals that are not to be shown yet. */
 int live_next(struct live *l, const void *stream, uint64_t after, struct sample *ret);
 
 /* Appends a row that live_next gave, as JSON, whole and as it may be shown. */

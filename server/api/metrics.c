@@ -1,5 +1,5 @@
-/* GET /metrics: everything for Prometheus, in its older text format or as OpenMetrics. A family is all of its samples,
- * so the meters are gone through once for each family. */
+/* GET /metrics: everything for Prometheus, in its older text format or as OpenMetrics. A family is all of its
+ * samples, so the meters are gone through once for each family. */
 #include "config.h"
 
 #include "api/handlers.h"

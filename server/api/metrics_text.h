@@ -1,5 +1,5 @@
-/* Metrics as text for Prometheus: its own format 0.0.4, or OpenMetrics 1.0. Families come one after the other, each with
- * all of its samples; one without samples does not appear. */
+/* Metrics as text for Prometheus: its own format 0.0.4, or OpenMetrics 1.0. Families come one after the other, each
+ * with all of its samples; one without samples does not appear. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,8 +28,8 @@ struct metrics_text {
         bool has_header;
 };
 
-/* Samples of another family follow. name as the samples have it; unit "" where there is none; help of one line without
- * quotes and backslashes. All must live as long as the family is written. */
+/* Samples of another family follow. name as the samples have it; unit "" where there is none; help of one line
+ * without quotes and backslashes. All must live as long as the family is written. */
 void metrics_text_family(struct metrics_text *t, const char *name, enum metrics_type type, const char *unit,
                          const char *help);
 

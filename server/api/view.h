@@ -36,8 +36,8 @@ void view_put_number(struct json_writer *w, const char *key, bool known, int64_t
 void view_put_value(struct json_writer *w, const char *key, const struct meter *m, const struct series *s,
                     uint64_t now_ms);
 
-/* Up to where recorded totals of this series may be told: everything that shows the past of a counter asks here, so that
- * nothing tells more than /now. A meter that is configured no more has no limit. */
+/* Up to where recorded totals of this series may be told: everything that shows the past of a counter asks here, so
+ * that nothing tells more than /now. A meter that is configured no more has no limit. */
 struct total_limit view_total_limit(const struct app *app, const char *meter, const char *key);
 /* Of a row of its own: false, nothing of this total may be told; else it is limited in its place. */
 bool view_shown_total(const struct app *app, const char *meter, const char *key, int64_t *total);

@@ -23,8 +23,8 @@
 
 #define POLYNOMIAL 0x82f63b78u  /* 0x1edc6f41 with its bits reversed */
 
-/* tables[k][b]: what byte b does to the checksum when k more bytes follow it. With eight of them eight bytes are taken
- * at a time. Made at the first use: 8 KiB of numbers are nothing to read. */
+/* tables[k][b]: what byte b does to the checksum when k more bytes follow it. With eight of them eight bytes are
+ * taken at a time. Made at the first use: 8 KiB of numbers are nothing to read. */
 static uint32_t tables[8][256];
 
 static void make_tables(void) {

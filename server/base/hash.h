@@ -1,5 +1,5 @@
-/* A 64-bit hash to tell whether something changed. Not for tables that others fill and not for secrets: collisions can
- * be made on purpose. Differs between byte orders, so it is for this machine's use alone. */
+/* A 64-bit hash to tell whether something changed. Not for tables that others fill and not for secrets: collisions
+ * can be made on purpose. Differs between byte orders, so it is for this machine's use alone. */
 #pragma once
 
 #include <stddef.h>

@@ -15,6 +15,7 @@ size_t time_text_fraction(const char *text, int *ret_ms);
 int time_text_local(const char *text, int64_t *ret_utc_ms);
 
 /* A point in time as API and tools take it: "now", a time before now ("-24h"), RFC 3339 (a blank for the + of its
- * offset too, since that is what a + in a query becomes) or seconds since 1970. Years 1970 to 2105. -EINVAL, -ERANGE. */
+ * offset too, since that is what a + in a query becomes) or seconds since 1970. Years 1970 to 2105.
+ * -EINVAL, -ERANGE. */
 int time_text_point(const char *text, int64_t now_utc_ms, int64_t *ret_utc_ms);
 #define TIME_TEXT_POINT_FORM "now, a time before now such as -24h, RFC 3339 or seconds since 1970"

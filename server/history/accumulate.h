@@ -43,8 +43,8 @@ struct accumulator {
 
 void accumulator_init(struct accumulator *a, const struct schema *schema, int32_t step);
 
-/* Takes in a row; finished buckets (with something in them) go to done, oldest first. tick must not decrease. A counter
- * value at a bucket's very edge belongs to the bucket that ends there. */
+/* Takes in a row; finished buckets (with something in them) go to done, oldest first. tick must not decrease. A
+ * counter value at a bucket's very edge belongs to the bucket that ends there. */
 void accumulator_row(struct accumulator *a, int64_t tick, const struct history_row *row, bucket_fn done,
                      void *userdata);
 

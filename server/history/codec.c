@@ -158,8 +158,8 @@ static bool divide(struct plan *p) {
         return true;
 }
 
-/* How many residuals have which length. Neighbours are often of one length: with a counter for each of them none waits
- * for the other. Returns the greatest length. */
+/* How many residuals have which length. Neighbours are often of one length: with a counter for each of them none
+ * waits for the other. Returns the greatest length. */
 static unsigned count_lengths(const struct plan *p, uint8_t *counts) {
         uint8_t odd[65] = { 0 };
         uint64_t all = 0;

@@ -1,6 +1,6 @@
-/* Integers to bytes: blocks of up to 128 values, each coded by the cheapest of four predictions (the smallest value, a
- * line, the value before, that one and the smallest rise), in the step that all share, bit-packed, with the few large
- * ones patched in (PFOR). Lossless for every int64_t. Pure. */
+/* Integers to bytes: blocks of up to 128 values, each coded by the cheapest of four predictions (the smallest value,
+ * a line, the value before, that one and the smallest rise), in the step that all share, bit-packed, with the few
+ * large ones patched in (PFOR). Lossless for every int64_t. Pure. */
 #pragma once
 
 #include <stddef.h>

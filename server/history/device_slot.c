@@ -1,5 +1,6 @@
-/* Which schema a meter's rows are of: a new one where columns, hold time or era change, and where a counter comes up for
- * the first time. Its first total goes into the schema then, and from there into all that follow: the ring forgets it. */
+/* Which schema a meter's rows are of: a new one where columns, hold time or era change, and where a counter comes up
+ * for the first time. Its first total goes into the schema then, and from there into all that follow:
+ * the ring forgets it. */
 #include "history/history_parts.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* The history of all meters: takes rows, keeps them in the store's rings and gives them back as pages. Owns the store,
- * the open pages, the accumulating buckets and the rows that wait for a clock. One thread; nothing here blocks longer
- * than one write. Times come in from outside, so tests run it with plain numbers. */
+/* The history of all meters: takes rows, keeps them in the store's rings and gives them back as pages. Owns the
+ * store, the open pages, the accumulating buckets and the rows that wait for a clock. One thread; nothing here blocks
+ * longer than one write. Times come in from outside, so tests run it with plain numbers. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,7 +41,8 @@ int history_new(const struct history_options *options, struct history **ret, cha
 struct history *history_free(struct history *h);
 static inline void history_freep(struct history **h) { history_free(*h); }
 
-/* A slice of the start-up: scanning, resizing, making the aggregated tiers complete again. 1: call again; 0: ready. */
+/* A slice of the start-up: scanning, resizing, making the aggregated tiers complete again. 1: call again;
+ * 0: ready. */
 int history_step(struct history *h);
 bool history_is_ready(const struct history *h);
 void history_progress(const struct history *h, uint64_t *ret_done, uint64_t *ret_total);
@@ -50,8 +51,8 @@ void history_progress(const struct history *h, uint64_t *ret_done, uint64_t *ret
  * earlier time than that of the newest row is not believed and time goes on from there. */
 void history_set_clock(struct history *h, uint64_t now_boot_ms, bool trusted, bool synchronised, int64_t offset_ms);
 
-/* Makes the meter's rows follow this schema from now on (serial, era and era_start are filled in); a handle that stays
- * the same for a meter's id. -ENOSPC: too many meters. */
+/* Makes the meter's rows follow this schema from now on (serial, era and era_start are filled in); a handle that
+ * stays the same for a meter's id. -ENOSPC: too many meters. */
 int history_define(struct history *h, const struct schema *schema, unsigned *ret_meter);
 
 /* A row of that moment (boot-time ms). It may wait; it is never refused. Rows of one meter are at least a tick apart:
@@ -103,18 +104,19 @@ uint64_t history_generation(const struct history *h);
 
 /* Schemas of a meter by id, in order of their making: the i-th; NULL past the last. ret_slot is what chunks carry. */
 const struct schema *history_schema(const struct history *h, const char *meter, unsigned i, unsigned *ret_slot);
-/* The very first total that was ever stored of a counter: it stays known when the ring has gone round. False: none was. */
+/* The very first total that was ever stored of a counter: it stays known when the ring has gone round.
+ * False: none was. */
 bool history_first_total(const struct history *h, const char *meter, const char *key, int64_t *ret_total,
                          unsigned *ret_decimals);
-/* The schema in a slot that a row or a chunk names, NULL when there is none. A slot may be given to another schema once
- * none of its rows is left: the serial tells. */
+/* The schema in a slot that a row or a chunk names, NULL when there is none. A slot may be given to another schema
+ * once none of its rows is left: the serial tells. */
 const struct schema *history_slot_schema(const struct history *h, unsigned slot);
 /* Ids of all meters that have rows or had; NULL past the last. */
 const char *history_meter_id(const struct history *h, unsigned i);
 
 /* A schema's rows count in the half-open stretch [from, to) of ticks only: where the clock was set back, times that
- * exist twice belong to the older era up to the end of the quarter hour in which the newer one begins, and to the newer
- * one from then on. All edges are multiples of 15 minutes, so that every tier tells the same. */
+ * exist twice belong to the older era up to the end of the quarter hour in which the newer one begins, and to the
+ * newer one from then on. All edges are multiples of 15 minutes, so that every tier tells the same. */
 void history_visible(const struct history *h, unsigned slot, int64_t *ret_from, int64_t *ret_to);
 
 /* End of the newest finished bucket of this schema in an aggregated tier (ticks): from there on finer tiers tell. */

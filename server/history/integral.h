@@ -1,5 +1,5 @@
-/* Energy of meters without a register: power integrated over time, exactly, import and export apart. A value holds until
- * the next one, at most the schema's hold time: the same integral as the mean of a query. */
+/* Energy of meters without a register: power integrated over time, exactly, import and export apart. A value holds
+ * until the next one, at most the schema's hold time: the same integral as the mean of a query. */
 #pragma once
 
 #include <stdbool.h>

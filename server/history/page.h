@@ -1,6 +1,6 @@
-/* The page: 4 KiB that stand alone, with a CRC32C over all of it. A header, then chunks of rows; a chunk holds rows of
- * one schema as columns (streams) of codec blocks. The same page is the unit of the rings, of a checkpoint of the open
- * raw page, and of every query. Little-endian. Pure: memory in, memory out. */
+/* The page: 4 KiB that stand alone, with a CRC32C over all of it. A header, then chunks of rows; a chunk holds rows
+ * of one schema as columns (streams) of codec blocks. The same page is the unit of the rings, of a checkpoint of the
+ * open raw page, and of every query. Little-endian. Pure: memory in, memory out. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,12 +1,13 @@
 /* Asks the history: one meter, some of its series, a stretch of time, in steps or row by row. Works page by page with
- * a fixed scratch; the caller decides how much is done at a time. All results are integers in the column's resolution.
+ * a fixed scratch; the caller decides how much is done at a time.
+ * All results are integers in the column's resolution.
  *
  * What a bucket [start, end) says of a gauge: avg is its integral over the time it is known, divided by that time and
- * rounded half away from zero; a value holds until the next one, at most the schema's hold time. min and max are those
- * of all values reported in the bucket or in effect in it for at least a tick; first, last and count are of the values
- * reported in it. Of a counter: first, last, min, max and count of the totals reported in (start, end]; delta is the
- * total at end minus the total at start, where the total at an edge is that of the last row at or before it (the first
- * row of all counts as the beginning); it is unknown where nothing was reported in between.
+ * rounded half away from zero; a value holds until the next one, at most the schema's hold time. min and max are
+ * those of all values reported in the bucket or in effect in it for at least a tick; first, last and count are of the
+ * values reported in it. Of a counter: first, last, min, max and count of the totals reported in (start, end]; delta
+ * is the total at end minus the total at start, where the total at an edge is that of the last row at or before it
+ * (the first row of all counts as the beginning); it is unknown where nothing was reported in between.
  * The answer does not depend on the tier it was read from. */
 #pragma once
 
@@ -103,5 +104,6 @@ int samples_next(struct samples *s, unsigned max_pages, struct sample *ret);
 uint64_t samples_oldest(struct history *h);
 uint64_t samples_end(const struct history *h);
 
-/* A counter's total at an edge: that of the last row at or before tick. False when there is none. Costs a few pages. */
+/* A counter's total at an edge: that of the last row at or before tick. False when there is none.
+ * Costs a few pages. */
 bool query_total_at(struct history *h, const char *meter, const char *key, int64_t tick, int64_t *ret_total);

@@ -3,7 +3,8 @@
  *    0 u32 magic "HSC1"    4 u32 CRC32C of bytes 8..4095   8 u64 serial
  *   16 u32 hold           20 u32 era                      24 i64 era's start
  *   32 u8 columns         33 meter, 33 bytes              66 columns of 44 bytes: key, 41 bytes; u8 kind (bits 0..6), a
- *                                       first total is known (bit 7); u8 decimals; u8 column of the power of an integral
+ *                                       first total is known (bit 7); u8 decimals;
+ *                                       u8 column of the power of an integral
  *                                       (bits 0..6, 1 for the first), export (bit 7)
  * 2882 i64 first totals, by column
  *

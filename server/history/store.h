@@ -1,6 +1,6 @@
-/* The file: one, zero-filled, of fixed size, with two superblocks, schemas, scratch pages for checkpoints and the three
- * rings. Knows pages, not rows. Long work (creating, resizing, scanning) is done in slices so that it never holds up
- * the loop. Only pwrite, pread and fdatasync touch the disk; the file's size never changes. */
+/* The file: one, zero-filled, of fixed size, with two superblocks, schemas, scratch pages for checkpoints and the
+ * three rings. Knows pages, not rows. Long work (creating, resizing, scanning) is done in slices so that it never
+ * holds up the loop. Only pwrite, pread and fdatasync touch the disk; the file's size never changes. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* Up to where the totals of a counter are told. What lies above might be lost with the power, and who has seen it would
- * see the counter step back: the limit stands for all of it. As totals never fall, that is what the counter was at some
- * moment. */
+/* Up to where the totals of a counter are told. What lies above might be lost with the power, and who has seen it
+ * would see the counter step back: the limit stands for all of it. As totals never fall, that is what the counter was
+ * at some moment. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* What the token of a request allows. It is looked at once for each request, and where it is wrong, that counts once. */
+/* What the token of a request allows.
+ * It is looked at once for each request, and where it is wrong, that counts once. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +24,8 @@ struct access_rules {
         bool slows;             /* wrong tokens of this peer are not only counted */
 };
 
-/* authorization: the header, NULL without one. An address that has used up its tries has to wait whatever it sends, so
- * that it can learn nothing from the answer, or from the time that it takes. */
+/* authorization: the header, NULL without one. An address that has used up its tries has to wait whatever it sends,
+ * so that it can learn nothing from the answer, or from the time that it takes. */
 struct access access_look(const struct access_rules *rules, const char *authorization);
 
 /* Whether the request may have what is not public; otherwise the reply is a 401 or a 429. Only here a wrong token

@@ -221,8 +221,8 @@ static struct request request_of(const struct answer *a) {
         };
 }
 
-/* target is decoded in place; scratch keeps what the request then points to. NULL with the reply filled when it cannot
- * be answered. */
+/* target is decoded in place; scratch keeps what the request then points to. NULL with the reply filled when it
+ * cannot be answered. */
 static const struct route *find_route(struct answer *a, struct request *request, char *target, char *scratch,
                                       size_t scratch_size, struct reply *reply) {
         const struct route *route;

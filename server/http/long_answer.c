@@ -201,9 +201,10 @@ static ssize_t read_nothing(void *userdata, uint64_t position, char *out, size_t
         return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
-/* In a 304 the library (0.9.75) names the length of what it was given, which must not be another than that of the real
- * answer; and of an unknown one it says that it comes in chunks, and then sends the last of them. A client that has the
- * answer has most likely fetched it here, so its length is known; else the connection ends, which ends the trouble. */
+/* In a 304 the library (0.9.75) names the length of what it was given, which must not be another than that of the
+ * real answer; and of an unknown one it says that it comes in chunks, and then sends the last of them. A client that
+ * has the answer has most likely fetched it here, so its length is known;
+ * else the connection ends, which ends the trouble. */
 struct MHD_Response *long_answer_unchanged(struct long_answers *set, const struct reply *reply, bool compress) {
         const struct long_answer_length *l = find_length(set, reply->tag, compress);
         struct MHD_Response *response = MHD_create_response_from_callback(l ? l->length : MHD_SIZE_UNKNOWN,

@@ -1,5 +1,5 @@
-/* What a client says of representations: which codings it takes, and which versions it has already. Parsers of outside
- * text: anything may come. */
+/* What a client says of representations: which codings it takes, and which versions it has already. Parsers of
+ * outside text: anything may come. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +23,8 @@ void codings_add(struct codings *c, const char *text);
 bool codings_prefer_gzip(const struct codings *c);
 
 /* How welcome a media type is to a client with this Accept header, in thousandths (RFC 9110, 12.5.1: the range that
- * names it most exactly decides). version is what its parameter of that name would be; ranges of other versions do not
- * mean it. -1: nothing was said of it; with named also where only a wildcard was. */
+ * names it most exactly decides). version is what its parameter of that name would be; ranges of other versions do
+ * not mean it. -1: nothing was said of it; with named also where only a wildcard was. */
 int media_weight(const char *accept, const char *type, const char *version, bool named);
 
 #define ETAG_MAX 24  /* W/"0123456789abcdef" with its end */

@@ -23,8 +23,8 @@ struct response_context {
         bool must_close;           /* the connection ends with this answer */
 };
 
-/* A response of either form may also be queued with 304: it then says how long the body would have been, as it must if
- * it says anything, and libmicrohttpd always does. */
+/* A response of either form may also be queued with 304: it then says how long the body would have been, as it must
+ * if it says anything, and libmicrohttpd always does. */
 enum response_form {
         RESPONSE_PLAIN,
         RESPONSE_GZIP,             /* of a reply that response_can_gzip */
@@ -36,8 +36,8 @@ void response_complete(const struct response_context *x, struct reply *reply);
 /* Worth it, and possible; whether the client wants it is another matter. */
 bool response_can_gzip(const struct reply *reply);
 
-/* NULL without memory. Takes over what the form needs: a producer, and of RESPONSE_PLAIN the body, which then lives as
- * long as the response. */
+/* NULL without memory. Takes over what the form needs: a producer, and of RESPONSE_PLAIN the body, which then lives
+ * as long as the response. */
 struct MHD_Response *response_make(const struct response_context *x, struct reply *reply, enum response_form form);
 
 /* For a 304 in place of a reply that has a producer, which is not started. */

@@ -49,8 +49,8 @@ struct request {
         int arg_choices[ROUTE_ARGS_MAX];         /* index of what {..} chose, -1 where it is no choice */
 };
 
-/* Puts the next piece of a long answer into out, some KiB at a time and after a few ms of work at most. Returns 1 when
- * there may be more, 0 when that was all, -EAGAIN when the piece needs another call (out may be empty then), or
+/* Puts the next piece of a long answer into out, some KiB at a time and after a few ms of work at most. Returns 1
+ * when there may be more, 0 when that was all, -EAGAIN when the piece needs another call (out may be empty then), or
  * another negative errno: the answer is broken off. Of a stream also -ENODATA: nothing more (out may have something)
  * until http_server_wake_streams. */
 typedef int (*reply_producer)(void *state, struct buffer *out);

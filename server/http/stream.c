@@ -181,8 +181,8 @@ static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-/* A client that stops reading is to be noticed early, one that vanished without a word, too. Unix sockets know neither
- * option. */
+/* A client that stops reading is to be noticed early, one that vanished without a word, too. Unix sockets know
+ * neither option. */
 static void set_up_socket(int fd) {
         const int size = HTTP_STREAM_SEND_BUFFER, unacked_ms = HTTP_STREAM_UNACKED_MS;
 

@@ -1,7 +1,7 @@
-/* Answers without an end: server-sent events. There is no queue for anybody: a stream is a producer that knows how far
- * it has come, and is asked for the next piece only when its last one has left for the socket. So a client that reads
- * slowly, or not at all, costs one piece and a place. Pieces are made in turns of the loop that everything else goes
- * before, some streams at a time. Knows nothing of what is told. */
+/* Answers without an end: server-sent events. There is no queue for anybody: a stream is a producer that knows how
+ * far it has come, and is asked for the next piece only when its last one has left for the socket. So a client that
+ * reads slowly, or not at all, costs one piece and a place. Pieces are made in turns of the loop that everything else
+ * goes before, some streams at a time. Knows nothing of what is told. */
 #pragma once
 
 #include <microhttpd.h>

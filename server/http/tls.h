@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /* TLS 1.3 and 1.2 with keys exchanged over curves and authenticated ciphers; clients that know none of these are ten
- * years old. No finite-field Diffie-Hellman, which costs many times as much for each connection that a stranger opens.
- * X25519 and ChaCha20 come first: many a small machine has no instructions for AES, and on others both are fast
- * enough. */
+ * years old. No finite-field Diffie-Hellman, which costs many times as much for each connection that a stranger
+ * opens. X25519 and ChaCha20 come first: many a small machine has no instructions for AES, and on others both are
+ * fast enough. */
 #define TLS_PRIORITIES                                                                                               \
         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+CHACHA20-POLY1305:" \
         "+AES-128-GCM:+AES-256-GCM:-MAC-ALL:+AEAD:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"       \

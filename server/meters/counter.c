@@ -11,7 +11,8 @@ const char *const counter_verdict_names[COUNTER_VERDICT_COUNT] = {
 #define MS_PER_HOUR 3600000
 
 /* Meters renew their registers every 5 s to 30 s and repeat them when they are asked more often. What stands at the
- * end of such a row may have flowed during all of it: so much of what could have flowed and did not may come later. */
+ * end of such a row may have flowed during all of it:
+ * so much of what could have flowed and did not may come later. */
 #define REGISTER_SPAN_MS 60000
 
 #define DAY_MS (UINT64_C(24) * MS_PER_HOUR)
@@ -19,8 +20,8 @@ const char *const counter_verdict_names[COUNTER_VERDICT_COUNT] = {
 /* Nobody knows over which time an increment was gathered: meters report hourly, or when they are asked. */
 #define INCREMENT_SPAN_MS DAY_MS
 
-/* What was recorded last may be older than its row, for rows repeat registers that report only now and then. A day covers
- * the rarest of them. */
+/* What was recorded last may be older than its row, for rows repeat registers that report only now and then. A day
+ * covers the rarest of them. */
 #define REPEATED_ROWS_MS DAY_MS
 
 /* Without a time of day nobody knows how long the gateway was away: a year is more than most, and still far from what

@@ -39,13 +39,14 @@ struct counter {
         uint64_t counts[COUNTER_VERDICT_COUNT];
 };
 
-/* Goes on from what was known before: the total, and the register's reading at_ms (monotonic; negative: before the boot;
- * COUNTER_TIME_UNKNOWN). */
+/* Goes on from what was known before: the total, and the register's reading at_ms (monotonic; negative: before the
+ * boot; COUNTER_TIME_UNKNOWN). */
 #define COUNTER_TIME_UNKNOWN INT64_MIN
 void counter_restore(struct counter *c, int64_t reading, int64_t total, int64_t at_ms);
 
-/* Takes in a reading of the register (mWh) at a time (monotonic). step: what its last digit counts, 0 if not known; wrap:
- * where it begins anew, 0 if not known. ret_total is written when the verdict is COUNTER_ACCEPTED or COUNTER_RESET. */
+/* Takes in a reading of the register (mWh) at a time (monotonic). step: what its last digit counts, 0 if not known;
+ * wrap: where it begins anew, 0 if not known.
+ * ret_total is written when the verdict is COUNTER_ACCEPTED or COUNTER_RESET. */
 enum counter_verdict counter_take(struct counter *c, const struct counter_limits *limits, uint64_t at_ms,
                                   int64_t reading, int64_t step, int64_t wrap, int64_t *ret_total);
 

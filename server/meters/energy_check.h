@@ -1,5 +1,6 @@
 /* A meter that measures power and has a register as well can be checked against itself: what the register grew beside
- * what the power makes in the same time. Tells of a wrong scale, a wrong sign, lost reports; nothing is changed by it. */
+ * what the power makes in the same time. Tells of a wrong scale, a wrong sign, lost reports;
+ * nothing is changed by it. */
 #pragma once
 
 #include <stdbool.h>

@@ -39,7 +39,7 @@ bool frame_log_next(const struct frame_log *l, uint32_t *cursor, struct frame_lo
 /* Before the oldest frame that is there. */
 struct frame_log_place frame_log_begin(const struct frame_log *l);
 
-/* The frame behind a place, which is moved on; *ret_lost is how many were dropped before they could be read. False when
- * there is none yet; nothing is written then. */
+/* The frame behind a place, which is moved on; *ret_lost is how many were dropped before they could be read. False
+ * when there is none yet; nothing is written then. */
 bool frame_log_follow(const struct frame_log *l, struct frame_log_place *place, struct frame_log_entry *ret,
                       uint64_t *ret_lost);

@@ -3,6 +3,6 @@
 
 #include "config/config.h"
 
-/* The profile that holds now that the key is known: the configuration's, where it names one, else the key's; NULL: there
- * is none. Tells the log what comes of it. */
+/* The profile that holds now that the key is known: the configuration's, where it names one, else the key's; NULL:
+ * there is none. Tells the log what comes of it. */
 const struct profile *identity_profile(const struct meter_config *config, const char *product_key);

@@ -27,8 +27,8 @@ struct link_info {
         const char *usb;           /* "FTDI FT232R 0403:6001", "" when it is no USB port */
 };
 
-/* port and name (for log lines) are borrowed. listen_only: a tty is opened read-only, and the link has nothing to write
- * with. */
+/* port and name (for log lines) are borrowed. listen_only: a tty is opened read-only, and the link has nothing to
+ * write with. */
 int link_new(sd_event *event, const char *name, const char *port, bool listen_only,
              const struct link_callbacks *callbacks, void *userdata, struct link **ret);
 struct link *link_free(struct link *l);
@@ -37,8 +37,8 @@ static inline void link_freep(struct link **l) { link_free(*l); }
 /* Starts opening; from then on the link keeps itself open. Callbacks come from the loop only. */
 int link_start(struct link *l, uint32_t baud);
 
-/* For a recorder, before link_start: bytes come as they arrive, not gathered, and nothing is logged, for callbacks and
- * link_info tell all there is. */
+/* For a recorder, before link_start: bytes come as they arrive, not gathered, and nothing is logged, for callbacks
+ * and link_info tell all there is. */
 void link_set_recording(struct link *l);
 
 /* Points the borrowed texts at their equals in a reloaded configuration. */

@@ -51,14 +51,14 @@ void meter_on_change(struct meter *m, void (*changed)(void *userdata), void *use
 /* Swaps in an equal configuration (meter_config_equal) from a reloaded file. */
 void meter_set_config(struct meter *m, const struct meter_config *config);
 
-/* What an owner asks for. 0: it is on its way, and what became of it will be told as an event; else see protocol->act,
- * and -EAGAIN: too often, refusal->wait_ms says for how long. */
+/* What an owner asks for. 0: it is on its way, and what became of it will be told as an event; else see
+ * protocol->act, and -EAGAIN: too often, refusal->wait_ms says for how long. */
 int meter_act(struct meter *m, const struct action_request *request, struct action_refusal *refusal);
 
 const struct meter_config *meter_config(const struct meter *m);
 const struct profile *meter_profile(const struct meter *m);     /* NULL while not known */
-/* Changes whenever anything may have that others see of the meter, but for what changes with time alone. Never the same
- * as an earlier one, of another meter either. */
+/* Changes whenever anything may have that others see of the meter, but for what changes with time alone. Never the
+ * same as an earlier one, of another meter either. */
 uint64_t meter_version(const struct meter *m);
 uint64_t meter_since(const struct meter *m);  /* monotonic: when its counters, not the energies, were 0 */
 enum meter_state meter_state(const struct meter *m);

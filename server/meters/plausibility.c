@@ -67,7 +67,8 @@ static bool has_factor(const struct plausibility_channel *c) {
         return belongs(&c->factor, newest(c)) && magnitude(c->factor.value) <= POWER_FACTOR_ONE;
 }
 
-/* Without a measured power factor V * I is only an upper bound: too small a power cannot be told from a bad factor. */
+/* Without a measured power factor V * I is only an upper bound:
+ * too small a power cannot be told from a bad factor. */
 static enum power_mismatch judge(const struct plausibility_channel *c) {
         int64_t expected = apparent_mva(c), power = magnitude(c->power.value);
 

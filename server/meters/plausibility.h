@@ -41,5 +41,6 @@ struct plausibility {
 /* Looks at an accepted report. True when the mismatch has just been found. */
 bool plausibility_take(struct plausibility *p, const struct report *report);
 
-/* What was found and what to do about it, for people; found must be set. channel is its name, "" for the plain one. */
+/* What was found and what to do about it, for people; found must be set.
+ * channel is its name, "" for the plain one. */
 void plausibility_describe(const struct plausibility *p, const char *channel, char *buf, size_t size);

@@ -24,8 +24,8 @@ void recorder_define(struct recorder *r, const char *meter_id, const struct seri
 /* False until the counters can be told from where they were: the history is being read. */
 bool recorder_is_ready(const struct recorder *r);
 
-/* Where the meter's counters were when it was last recorded. at_ms gets the boot-time stamp, negative for times before
- * the boot; INT64_MIN while the time of day is not known. False when there is no such row or counter. */
+/* Where the meter's counters were when it was last recorded. at_ms gets the boot-time stamp, negative for times
+ * before the boot; INT64_MIN while the time of day is not known. False when there is no such row or counter. */
 bool recorder_restore(const struct recorder *r, const struct series_set *set, unsigned channel, unsigned quantity,
                       int64_t *ret_reading, int64_t *ret_total, int64_t *ret_at_ms);
 
@@ -37,8 +37,8 @@ struct recorded_energy {
 };
 bool recorder_safe(const struct recorder *r, unsigned series, struct recorded_energy *ret);
 
-/* Whether the newest totals may be shown at once: what was last shown is what is known now, and is on the disk. A meter
- * that is made anew while the gateway runs has them written for that. */
+/* Whether the newest totals may be shown at once: what was last shown is what is known now, and is on the disk. A
+ * meter that is made anew while the gateway runs has them written for that. */
 bool recorder_may_show(const struct recorder *r);
 
 /* Records what this report brought, with what derives from it and with every counter known by now. */

@@ -29,7 +29,8 @@ struct totals {
 /* The registers mean something else from now on; the counts stay. */
 void totals_forget(struct totals *t);
 
-/* The most that can flow, as configured or TOTALS_MAX_POWER_W behind the instrument transformer: in either direction. */
+/* The most that can flow, as configured or TOTALS_MAX_POWER_W behind the instrument transformer:
+ * in either direction. */
 int64_t totals_max_power_mw(const struct meter_config *config);
 
 /* NULL: nothing is known of such a register. */

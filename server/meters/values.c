@@ -222,7 +222,8 @@ void values_take(struct values *v, struct report *report, uint64_t frame) {
 
 /* ---- what others see ---- */
 
-/* A published total is the newest that may be shown. Without one the register's rows are of before the start, and safe. */
+/* A published total is the newest that may be shown.
+ * Without one the register's rows are of before the start, and safe. */
 bool values_total_limit(const struct values *v, const struct series *s, int64_t *ret_most) {
         const struct counter *c;
 

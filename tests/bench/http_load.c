@@ -1,5 +1,5 @@
-/* What an answer costs the server: keeps some connections busy for a second at a time, round after round, and compares
- * the CPU time a request of our gateway with that of a bare libmicrohttpd which sends as many bytes.
+/* What an answer costs the server: keeps some connections busy for a second at a time, round after round, and
+ * compares the CPU time a request of our gateway with that of a bare libmicrohttpd which sends as many bytes.
  * Usage: http_load GATEWAY_PORT GATEWAY_PID HTTP_BARE PATH...   Exits 1 when a median is above MOST. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* What remote write costs: 32 meters with eight series that make 100 rows a second together, for ten minutes, sent once
- * a minute. Counts the processor time of reading, encoding and compressing, not that of the network. Fails above 5 % of
- * a core. */
+/* What remote write costs: 32 meters with eight series that make 100 rows a second together, for ten minutes, sent
+ * once a minute. Counts the processor time of reading, encoding and compressing, not that of the network. Fails above
+ * 5 % of a core. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

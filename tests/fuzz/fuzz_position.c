@@ -1,4 +1,5 @@
-/* Positions of remote write as they may be found in a file: what is taken for good says the same when written again. */
+/* Positions of remote write as they may be found in a file:
+ * what is taken for good says the same when written again. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>

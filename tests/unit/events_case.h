@@ -26,7 +26,8 @@ int set_up(void **state);
 int tear_down(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* Closes the events if they are open. Afterwards there may be an error or a note; open_well checks that there is none. */
+/* Closes the events if they are open. Afterwards there may be an error or a note;
+ * open_well checks that there is none. */
 void reopen(void);
 void open_well(void);
 

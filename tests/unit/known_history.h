@@ -1,4 +1,5 @@
-/* A history in memory whose rows are known, behind the API of api_bench.h; and what can be asked of it in one line. */
+/* A history in memory whose rows are known, behind the API of api_bench.h;
+ * and what can be asked of it in one line. */
 #pragma once
 
 #include <jansson.h>

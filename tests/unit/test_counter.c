@@ -312,8 +312,8 @@ static void test_goes_on_after_a_restart(void **state) {
 
 /* ---- against a model ---- */
 
-/* Whatever is read, in whatever order and however often: the total never steps back, and over any time grows by no more
- * than the largest power allows, one span and one step. */
+/* Whatever is read, in whatever order and however often: the total never steps back, and over any time grows by no
+ * more than the largest power allows, one span and one step. */
 static void test_no_readings_make_more_than_can_flow(void **state) {
         const char *given = getenv("METERGATE_SEED");
         uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL), random = random_seed(seed);

@@ -1,4 +1,5 @@
-/* Bodies of requests over real sockets: what arrives, what is refused before it is read, and clients that mean harm. */
+/* Bodies of requests over real sockets: what arrives, what is refused before it is read,
+ * and clients that mean harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

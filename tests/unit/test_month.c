@@ -1,6 +1,7 @@
-/* A month of a house in virtual time, half of it around the day in spring when clocks are set and half around the one in
- * autumn: loads and the sun, meters that report on change, and everything that goes wrong. In the end the energies are
- * those of the house's own ledger, whoever is asked. METERGATE_SEED repeats a run, METERGATE_DAYS makes it longer. */
+/* A month of a house in virtual time, half of it around the day in spring when clocks are set and half around the one
+ * in autumn: loads and the sun, meters that report on change, and everything that goes wrong. In the end the energies
+ * are those of the house's own ledger, whoever is asked.
+ * METERGATE_SEED repeats a run, METERGATE_DAYS makes it longer. */
 #include "values_bench.h"
 
 #include <errno.h>

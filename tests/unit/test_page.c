@@ -1,5 +1,5 @@
-/* Pages and schemas: what goes in comes out, what does not fit leaves the page alone, and a damaged one is refused, or
- * read without leaving its bounds where its checksum is right all the same. METERGATE_SEED repeats a run,
+/* Pages and schemas: what goes in comes out, what does not fit leaves the page alone, and a damaged one is refused,
+ * or read without leaving its bounds where its checksum is right all the same. METERGATE_SEED repeats a run,
  * METERGATE_ROUNDS makes it longer. */
 #include "history/page.h"
 

@@ -1,5 +1,5 @@
-/* Tags of long answers: whatever happens between two of them, the same tag means the same bytes. Random questions while
- * rows are added and time passes, for some seconds. The seed is printed; METERGATE_SEED repeats a run. */
+/* Tags of long answers: whatever happens between two of them, the same tag means the same bytes. Random questions
+ * while rows are added and time passes, for some seconds. The seed is printed; METERGATE_SEED repeats a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

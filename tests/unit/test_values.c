@@ -1,5 +1,5 @@
-/* Readings on their way to what is published: whatever a meter sends, and whenever the gateway is restarted or loses its
- * power, a lifetime energy never steps back and never grows faster than the limits allow. */
+/* Readings on their way to what is published: whatever a meter sends, and whenever the gateway is restarted or loses
+ * its power, a lifetime energy never steps back and never grows faster than the limits allow. */
 #include "values_bench.h"
 
 #include <setjmp.h>

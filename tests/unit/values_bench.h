@@ -1,5 +1,5 @@
-/* A gateway in virtual time, without ports and without an event loop: reports go through values, and the history is on
- * a disk that may lose its power. */
+/* A gateway in virtual time, without ports and without an event loop: reports go through values, and the history is
+ * on a disk that may lose its power. */
 #pragma once
 
 #include "cut_disk.h"
