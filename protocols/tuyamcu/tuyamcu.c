@@ -60,8 +60,8 @@ static void part_name(uint32_t kind, char *buf, size_t size) {
 /* Many plugs and clamps report current, power and voltage as 18, 19 and 20, whatever their product key. */
 static const char *likeness(const struct datapoint_table *t) {
         if (datapoint_table_get(t, 18) && datapoint_table_get(t, 19) && datapoint_table_get(t, 20))
-                return "datapoints 18, 19 and 20 are most likely current, power and voltage of the standard plug set, "
-                       "as in pj-mgw1103";
+                return "datapoints 18, 19 and 20 are most likely current, power and voltage of the standard plug "
+                       "set, as in pj-mgw1103";
         return NULL;
 }
 

@@ -44,8 +44,9 @@ static int check_allowed(const struct tuya_session *s, const struct datapoint_wr
                 return refuse(refusal, -EACCES, "datapoint %u is never written: its profile %s marks it as dangerous "
                               "(%s)", what->id, s->config.profile->name, datapoint_danger_names[row->danger]);
         if (!row->writable)
-                return refuse(refusal, -EACCES, "datapoint %u is not writable: its profile %s does not say access: rw",
-                              what->id, s->config.profile->name);
+                return refuse(refusal, -EACCES,
+                              "datapoint %u is not writable: its profile %s does not say access: rw", what->id,
+                              s->config.profile->name);
         if (seen && seen->type != row->type)
                 return refuse(refusal, -EACCES, "datapoint %u is not written: the meter reports it with another type "
                               "than its profile %s says", what->id, s->config.profile->name);

@@ -25,8 +25,8 @@ static void answer_accepted(const struct meter *m, const struct action_request *
 static int refuse_too_often(const struct meter *m, const struct action_refusal *refusal, struct reply *reply) {
         uint64_t wait_s = (refusal->wait_ms + 999) / 1000;
 
-        reply_problem(reply, 429, NULL, "datapoints of meter %s were written %d times already: relays wear out; try again "
-                      "in %u s", meter_config(m)->id, WRITES_AT_ONCE, (unsigned) wait_s);
+        reply_problem(reply, 429, NULL, "datapoints of meter %s were written %d times already: relays wear out; try "
+                      "again in %u s", meter_config(m)->id, WRITES_AT_ONCE, (unsigned) wait_s);
         reply->retry_after_s = (unsigned) wait_s;
         return 0;
 }

@@ -74,8 +74,8 @@ static void put_header(struct package *p) {
  * cannot be reached, and any attribute of something undefined is an error in Home Assistant's log. */
 static void put_value(struct buffer *out, const char *channel, const char *key) {
         if (channel[0])
-                buffer_printf(out, "(((value_json | default({})).channels | default({})).%s | default({})).%s", channel,
-                              key);
+                buffer_printf(out, "(((value_json | default({})).channels | default({})).%s | default({})).%s",
+                              channel, key);
         else
                 buffer_printf(out, "(value_json | default({})).%s", key);
 }

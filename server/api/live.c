@@ -269,7 +269,8 @@ static int add_timer(sd_event *event, sd_event_time_handler_t callback, struct l
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-int live_new(sd_event *event, const struct app *app, void (*wake)(void *userdata), void *userdata, struct live **ret) {
+int live_new(sd_event *event, const struct app *app, void (*wake)(void *userdata), void *userdata,
+             struct live **ret) {
         CLEANUP(live_freep) struct live *l = calloc(1, sizeof *l);
         int r;
 

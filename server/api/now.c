@@ -71,8 +71,8 @@ static int no_such_series(const struct meter *m, const char *key, struct reply *
 
         for (unsigned i = 0; i < set->count; i++)
                 name_list_add(&keys, set->items[i].key);
-        return reply_problem(reply, 404, NULL, "meter %s has no series \"%.64s\"; it has %s",
-                             meter_config(m)->id, key, keys.len > 0 ? keys.text : "none, its product is not known yet");
+        return reply_problem(reply, 404, NULL, "meter %s has no series \"%.64s\"; it has %s", meter_config(m)->id,
+                             key, keys.len > 0 ? keys.text : "none, its product is not known yet");
 }
 
 int api_now_series(void *userdata, const struct request *request, struct reply *reply) {

@@ -151,8 +151,8 @@ const struct route api_routes[] = {
                 .name = "getStream", .tag = "History", .summary = "What is measured, as it comes",
                 .description = "Server-sent events: event state tells a meter's state, first and when it changes; "
                                "event sample a row as listSamples gives it, with its cursor as id; event gap what is "
-                               "missing after the client's cursor; a comment comes every 15 s when nothing else does. "
-                               "The header Last-Event-ID, or after, goes on behind a cursor.",
+                               "missing after the client's cursor; a comment comes every 15 s when nothing else "
+                               "does. The header Last-Event-ID, or after, goes on behind a cursor.",
                 .answers = ANSWERS({ 200, "text/event-stream", NULL, "Events without an end." },
                                    PROBLEM(503, "Too many streams are open, or there is no history.")),
         },
@@ -167,16 +167,16 @@ const struct route api_routes[] = {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/datapoints", .handler = api_datapoints,
                 .arguments = meter, .parameters = api_datapoints_parameters,
                 .name = "listDatapoints", .tag = "Diagnostics", .summary = "Everything that the meter has sent",
-                .description = "Understood or not, with raw value, count and last change; with suggest=1 also what the rest "
-                               "may mean.",
+                .description = "Understood or not, with raw value, count and last change; with suggest=1 also what "
+                               "the rest may mean.",
                 .answers = ANSWERS(JSON("Datapoints", "The datapoints."), NO_METER),
         },
         {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/profile.yaml", .handler = api_profile,
                 .arguments = meter, .parameters = api_profile_parameters,
                 .name = "getProfile", .tag = "Diagnostics", .summary = "The meter's profile as a file",
-                .description = "The one in use, with what is accepted of the suggestions of listDatapoints. Kept as a "
-                               "file and named as the meter's profile in the configuration it takes effect.",
+                .description = "The one in use, with what is accepted of the suggestions of listDatapoints. Kept as "
+                               "a file and named as the meter's profile in the configuration it takes effect.",
                 .answers = ANSWERS({ 200, "application/yaml", "Profile", "The profile." },
                                    PROBLEM(404, "There is no such meter, or no profile for it; detail says more.")),
         },
@@ -192,9 +192,9 @@ const struct route api_routes[] = {
                 .method = "GET", .pattern = "/api/v1/meters/{id}/frames", .handler = api_frames, .arguments = meter,
                 .parameters = api_frames_parameters,
                 .name = "listFrames", .tag = "Diagnostics", .summary = "The last raw frames, both directions",
-                .description = "Oldest first. With follow=true the answer goes on with each frame as it comes; a client that "
-                               "reads too slowly is told how many it has lost: {\"lost\":N} in NDJSON, which is also sent "
-                               "with 0 after 15 s without a frame, or a comment line in a capture.",
+                .description = "Oldest first. With follow=true the answer goes on with each frame as it comes; a "
+                               "client that reads too slowly is told how many it has lost: {\"lost\":N} in NDJSON, "
+                               "which is also sent with 0 after 15 s without a frame, or a comment line in a capture.",
                 .answers = ANSWERS({ 200, "application/x-ndjson", NULL, "A frame in each line." },
                                    { 200, "text/plain; charset=utf-8", NULL, "A capture file." }, NO_METER),
         },
@@ -204,11 +204,11 @@ const struct route api_routes[] = {
                 .arguments = meter, .control = true, .body = &write_body,
                 .name = "setDatapoint", .tag = "Actions", .summary = "Write a datapoint",
                 .description = "For datapoints that the meter's profile marks with access: rw. It is sent once; "
-                               "whether the meter then reports the value is told by an event of the kind action within some "
-                               "seconds, and by last_write of the diagnostics.",
+                               "whether the meter then reports the value is told by an event of the kind action "
+                               "within some seconds, and by last_write of the diagnostics.",
                 .answers = ANSWERS({ 202, "application/json", "WriteAccepted", "It is on its way." },
-                                   PROBLEM(400, "Not such a body, or the datapoint does not take the value; parameter "
-                                                "is the key."),
+                                   PROBLEM(400, "Not such a body, or the datapoint does not take the value; "
+                                                "parameter is the key."),
                                    NO_METER,
                                    PROBLEM(409, "The profile does not allow it, or the meter cannot do it in its "
                                                 "state."),

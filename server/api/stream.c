@@ -365,11 +365,11 @@ const struct parameter api_stream_parameters[] = {
           .description = "Of each series only values that come so long after the last one that passed, or that delta "
                          "lets pass." },
         { .name = "delta", .type = PARAMETER_TEXT, .min = 1, .max = 1000, .example = "power_w:20",
-          .description = "SERIES:NUMBER with commas between: of these series only values that differ by so much from the "
-                         "last one that passed, or that min_interval lets pass." },
+          .description = "SERIES:NUMBER with commas between: of these series only values that differ by so much from "
+                         "the last one that passed, or that min_interval lets pass." },
         { .name = "after", .type = PARAMETER_CURSOR, .example = "4711",
-          .description = "A cursor: goes on behind it. The header Last-Event-ID wins. Without both: what comes from now "
-                         "on." },
+          .description = "A cursor: goes on behind it. The header Last-Event-ID wins. Without both: what comes from "
+                         "now on." },
         { .name = NULL },
 };
 

@@ -37,7 +37,8 @@ static int read_raw(const json_t *value, struct datapoint_write *w, struct write
                 return 0;
         }
         if (!json_is_integer(value))
-                return fail(error, "raw", "expected true, false or a whole number, as the datapoint has it on the wire");
+                return fail(error, "raw",
+                            "expected true, false or a whole number, as the datapoint has it on the wire");
         w->form = VALUE_NUMBER;
         w->number = json_integer_value(value);
         return 0;
@@ -98,7 +99,8 @@ static int check_keys(const json_t *object, struct write_body_error *error) {
                 while (i < ELEMENTS(keys) && strcmp(keys[i].key, name) != 0)
                         i++;
                 if (i == ELEMENTS(keys))
-                        return fail(error, NULL, "unknown key \"%.64s\"; expected dp and one of raw, text, hex", name);
+                        return fail(error, NULL, "unknown key \"%.64s\"; expected dp and one of raw, text, hex",
+                                    name);
         }
         return 0;
 }
@@ -131,7 +133,8 @@ int write_body_read(const char *body, size_t len, struct datapoint_write *ret, s
         int r;
 
         if (len == 0)
-                return fail(error, NULL, "the body is empty; expected a JSON object such as {\"dp\": 1, \"raw\": true}");
+                return fail(error, NULL,
+                            "the body is empty; expected a JSON object such as {\"dp\": 1, \"raw\": true}");
         root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &json_error);
         if (!root)
                 return fail(error, NULL, "the body is no good JSON: line %d, column %d: %s", json_error.line,

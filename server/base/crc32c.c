@@ -42,8 +42,9 @@ static void make_tables(void) {
 
 static uint32_t take_8(uint32_t crc, uint64_t v) {
         v ^= crc;
-        return tables[7][v & 0xff] ^ tables[6][v >> 8 & 0xff] ^ tables[5][v >> 16 & 0xff] ^ tables[4][v >> 24 & 0xff]
-               ^ tables[3][v >> 32 & 0xff] ^ tables[2][v >> 40 & 0xff] ^ tables[1][v >> 48 & 0xff] ^ tables[0][v >> 56];
+        return tables[7][v & 0xff] ^ tables[6][v >> 8 & 0xff] ^ tables[5][v >> 16 & 0xff] ^
+               tables[4][v >> 24 & 0xff] ^ tables[3][v >> 32 & 0xff] ^ tables[2][v >> 40 & 0xff] ^
+               tables[1][v >> 48 & 0xff] ^ tables[0][v >> 56];
 }
 
 #if HAS_INSTRUCTION

@@ -2,7 +2,8 @@
  * sd_journal_print is not used because its messages vanish where no journal runs. */
 #pragma once
 
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6,
+                 LOG_LEVEL_DEBUG = 7 };
 
 /* Lines above this level are dropped; LOG_LEVEL_INFO at start. */
 void log_set_level(enum log_level level);

@@ -368,8 +368,8 @@ static bool same_limits(const struct limit *a, const struct limit *b) {
 bool meter_config_equal(const struct meter_config *a, const struct meter_config *b) {
         return strcmp(a->id, b->id) == 0 && same_text(a->name, b->name) && a->protocol == b->protocol &&
                same_text(a->profile_name, b->profile_name) && profile_equal(a->profile, b->profile) &&
-               same_text(a->port, b->port) && same_text(a->port_tx, b->port_tx) && a->baud == b->baud && a->role == b->role &&
-               a->poll_ms == b->poll_ms && a->stale_after_ms == b->stale_after_ms &&
+               same_text(a->port, b->port) && same_text(a->port_tx, b->port_tx) && a->baud == b->baud &&
+               a->role == b->role && a->poll_ms == b->poll_ms && a->stale_after_ms == b->stale_after_ms &&
                same_limits(a->limits, b->limits) && a->scale_num == b->scale_num && a->scale_den == b->scale_den &&
                a->poll_aligned == b->poll_aligned && a->console_log_level == b->console_log_level;
 }

@@ -14,7 +14,7 @@
 struct integral {
         bool held;                  /* a power is in effect */
         int64_t power_mw, until;    /* it holds up to this tick at most */
-        int64_t rest;               /* 0 .. TICK_MW_PER_MWH - 1: what is no whole mWh yet. Of a crash it is the only loss */
+        int64_t rest;               /* 0 .. TICK_MW_PER_MWH - 1: what is no whole mWh yet; a crash loses it alone */
 };
 
 /* By column; only those with integral_of are used. */

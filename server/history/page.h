@@ -22,9 +22,9 @@ struct page_header {
         uint64_t seq;               /* counts up in its ring; stands at slot seq % pages */
         uint32_t version;           /* 0: sealed; n: n-th checkpoint of the open page */
         uint32_t n_values;          /* one for each series and row in it */
-        uint64_t first_number;      /* raw: row numbers are first_number .. first_number + n_rows - 1, all in this page */
+        uint64_t first_number;      /* raw: its rows are first_number .. first_number + n_rows - 1, all of them */
         uint32_t n_rows;
-        int64_t t_min, t_max;       /* ticks of its rows; of aggregated rows the start of the first, the end of the last */
+        int64_t t_min, t_max;       /* ticks of its rows; of aggregated ones the first's start, the last's end */
         uint64_t synced[TIER_COUNT];/* when this page was made all pages below these were safely on the disk */
         uint64_t reserved;          /* row numbers below this may have been handed out */
 };
@@ -38,7 +38,8 @@ enum { RAW_TICK, RAW_NUMBER, RAW_MASK, RAW_COLUMNS };
 enum { TIER_TICK, TIER_MASK, TIER_COLUMNS };
 
 /* A bucket of a gauge. Time in ticks. */
-enum gauge_field { GAUGE_MIN, GAUGE_MAX, GAUGE_INTEGRAL, GAUGE_COVERED, GAUGE_COUNT, GAUGE_FIRST, GAUGE_LAST, GAUGE_FIELDS };
+enum gauge_field { GAUGE_MIN, GAUGE_MAX, GAUGE_INTEGRAL, GAUGE_COVERED, GAUGE_COUNT, GAUGE_FIRST, GAUGE_LAST,
+                   GAUGE_FIELDS };
 /* A bucket of a counter: totals never step back; offset is total - register reading of the last. */
 enum counter_field { COUNTER_COUNT, COUNTER_FIRST, COUNTER_LAST, COUNTER_OFFSET, COUNTER_FIELDS };
 

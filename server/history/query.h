@@ -24,7 +24,8 @@
 
 enum query_aggregate { QUERY_AVG, QUERY_MIN, QUERY_MAX, QUERY_FIRST, QUERY_LAST, QUERY_COUNT, QUERY_DELTA,
                        QUERY_COVERED, QUERY_AGGREGATES };
-extern const char *const query_aggregate_names[QUERY_AGGREGATES];   /* "avg", "min", ..., "covered" (ticks, internal) */
+/* "avg", "min", ..., "covered" (ticks, internal) */
+extern const char *const query_aggregate_names[QUERY_AGGREGATES];
 
 enum query_step { QUERY_STEP_RAW, QUERY_STEP_TICKS, QUERY_STEP_DAYS, QUERY_STEP_MONTHS };
 

@@ -20,8 +20,8 @@ struct schema_column {
         char key[SCHEMA_KEY_MAX + 1];   /* series key: "l1.power_w" */
         uint8_t kind;                   /* enum column_kind */
         uint8_t decimals;               /* values count 10^-decimals of the key's unit */
-        uint8_t integral_of;            /* counters: 1 + the column of the power (mW) that this energy (mWh) is made of; 0: it
-                                         * comes with the rows */
+        uint8_t integral_of;            /* counters: 1 + the column of the power (mW) that this energy (mWh) is made of;
+                                         * 0: it comes with the rows */
         bool is_export;                 /* integrals: of the negative part, as a positive energy */
         bool has_first;
         int64_t first;                  /* counters: the very first total that was stored under this key */

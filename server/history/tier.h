@@ -11,7 +11,7 @@
 enum history_tier {
         TIER_RAW,       /* the rows themselves */
         TIER_MINUTE,
-        TIER_QUARTER,   /* 15 minutes: divides every tariff and every time zone's offset, hours and days are sums of it */
+        TIER_QUARTER,   /* 15 minutes: divides all tariffs and time zones' offsets, hours and days are sums of it */
         TIER_COUNT,
 };
 

@@ -14,8 +14,8 @@
 static struct response_context context_of(const struct answer *a) {
         return (struct response_context) {
                 .mhd = a->mhd, .policy = a->policy, .headers = &a->connection->headers, .gzip = a->gzip,
-                .long_answers = a->long_answers, .streams = a->streams, .connection = a->connection, .method = a->method,
-                .must_close = a->must_close,
+                .long_answers = a->long_answers, .streams = a->streams, .connection = a->connection,
+                .method = a->method, .must_close = a->must_close,
         };
 }
 

@@ -73,7 +73,8 @@ struct cache_entry *cache_put(struct cache *c, const struct response_context *x,
         return e;
 }
 
-struct MHD_Response *cache_response(struct cache_entry *e, const struct response_context *x, enum response_form form) {
+struct MHD_Response *cache_response(struct cache_entry *e, const struct response_context *x,
+                                    enum response_form form) {
         if (!e->forms[form])
                 e->forms[form] = response_make(x, &e->reply, form);
         return e->forms[form];

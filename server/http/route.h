@@ -66,8 +66,8 @@ struct reply {
         size_t fixed_len;
         const void *fixed_gzip;       /* the same compressed, or NULL */
         size_t fixed_gzip_len;
-        uint64_t tag;                 /* valid with has_tag: changes whenever what the answer says does. A body has one */
-        bool has_tag;                 /* by itself (see buffer_tag); a producer only if the handler knows one */
+        uint64_t tag;                 /* valid with has_tag: changes whenever what the answer says does. A body has */
+        bool has_tag;                 /* one by itself (see buffer_tag); a producer only if the handler knows one */
         bool is_volatile;             /* every answer is another one: no tag */
         const char *subject;          /* not NULL: the body may be given to others until this, a meter's id, changes (""
                                        * means anything), but not longer than HTTP_CACHE_MS. Valid while the handler's

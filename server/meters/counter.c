@@ -68,8 +68,8 @@ struct rules {
 
 /* However readings follow each other: the total cannot have grown by more than all the time allows, and once the most
  * credit. */
-static struct rules rules_of(const struct counter *c, const struct counter_limits *limits, uint64_t at_ms, int64_t step,
-                             int64_t wrap, uint64_t span_ms) {
+static struct rules rules_of(const struct counter *c, const struct counter_limits *limits, uint64_t at_ms,
+                             int64_t step, int64_t wrap, uint64_t span_ms) {
         int64_t credit = c->credit >= 0 ? c->credit : step > 0 ? step : 0;
 
         return (struct rules) {

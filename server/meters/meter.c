@@ -317,7 +317,8 @@ static int create_parts(struct meter *m, sd_event *event) {
         return r;
 }
 
-int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts, struct meter **ret) {
+int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts,
+              struct meter **ret) {
         CLEANUP(meter_freep) struct meter *m = NULL;
         int r;
 

@@ -39,7 +39,8 @@ struct meter_parts {
 };
 
 /* config is borrowed and must outlive the meter, or be replaced with meter_set_config. */
-int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts, struct meter **ret);
+int meter_new(sd_event *event, const struct meter_config *config, const struct meter_parts *parts,
+              struct meter **ret);
 struct meter *meter_free(struct meter *m);
 static inline void meter_freep(struct meter **m) { meter_free(*m); }
 

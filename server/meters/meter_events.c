@@ -44,15 +44,17 @@ void meter_event_write(struct events *events, const char *meter, const struct pr
                 snprintf(value, sizeof value, "%lld", (long long) w->what.number);
         else
                 snprintf(value, sizeof value, "%zu bytes", w->what.len);
-        snprintf(e.text, sizeof e.text, "%s %s to %s: %s: %s", session_action_names[ACTION_SET_DATAPOINT], origin, value,
-                 w->status == WRITE_CONFIRMED ? "confirmed" : "not confirmed", w->reason);
+        snprintf(e.text, sizeof e.text, "%s %s to %s: %s: %s", session_action_names[ACTION_SET_DATAPOINT], origin,
+                 value, w->status == WRITE_CONFIRMED ? "confirmed" : "not confirmed", w->reason);
         put(events, meter, w->ended_ms, e);
 }
 
-static void put_judged(struct events *events, const struct judged_reading *j, enum event_kind kind, const char *text) {
+static void put_judged(struct events *events, const struct judged_reading *j, enum event_kind kind,
+                       const char *text) {
         const struct quantity_info *info = &quantity_catalogue[j->reading->quantity];
-        struct event e = { .kind = kind, .has_value = true, .value = j->reading->value, .decimals = (uint8_t) info->decimals,
-                           .has_previous = j->has_previous, .previous = j->previous, .frame = j->frame };
+        struct event e = { .kind = kind, .has_value = true, .value = j->reading->value,
+                           .decimals = (uint8_t) info->decimals, .has_previous = j->has_previous,
+                           .previous = j->previous, .frame = j->frame };
 
         series_key(j->set, j->reading->channel, j->reading->quantity, e.series, sizeof e.series);
         snprintf(e.text, sizeof e.text, "%s", text);

@@ -27,7 +27,8 @@ static uint8_t power_column(const struct series_set *set, unsigned channel) {
         return 0;
 }
 
-void recorder_define(struct recorder *r, const char *meter_id, const struct series_set *set, uint32_t stale_after_ms) {
+void recorder_define(struct recorder *r, const char *meter_id, const struct series_set *set,
+                     uint32_t stale_after_ms) {
         struct schema schema = { .hold_ticks = (stale_after_ms + TICK_MS - 1) / TICK_MS, .n_columns = set->count };
         int error;
 
@@ -139,7 +140,8 @@ static bool belongs_to(const struct report *report, const struct series *s, uint
         return false;
 }
 
-static void put_counter(struct history_row *row, unsigned column, const struct totals *totals, const struct series *s) {
+static void put_counter(struct history_row *row, unsigned column, const struct totals *totals,
+                        const struct series *s) {
         const struct counter *counter = totals_find(totals, s->channel, s->quantity);
 
         if (!counter || !counter->known)
@@ -149,8 +151,8 @@ static void put_counter(struct history_row *row, unsigned column, const struct t
         row->totals[column] = counter->total;
 }
 
-void recorder_take(struct recorder *r, const char *meter_id, const struct series_set *set, const struct totals *totals,
-                   const struct report *report, uint32_t stale_after_ms) {
+void recorder_take(struct recorder *r, const char *meter_id, const struct series_set *set,
+                   const struct totals *totals, const struct report *report, uint32_t stale_after_ms) {
         struct history_row row = { 0 };
 
         if (!r->history)

@@ -42,5 +42,5 @@ bool recorder_safe(const struct recorder *r, unsigned series, struct recorded_en
 bool recorder_may_show(const struct recorder *r);
 
 /* Records what this report brought, with what derives from it and with every counter known by now. */
-void recorder_take(struct recorder *r, const char *meter_id, const struct series_set *set, const struct totals *totals,
-                   const struct report *report, uint32_t stale_after_ms);
+void recorder_take(struct recorder *r, const char *meter_id, const struct series_set *set,
+                   const struct totals *totals, const struct report *report, uint32_t stale_after_ms);

@@ -37,7 +37,8 @@ int64_t totals_max_power_mw(const struct meter_config *config);
 const struct counter *totals_find(const struct totals *t, unsigned channel, unsigned quantity);
 
 /* Goes on from what was recorded, as counter_restore does. */
-void totals_restore(struct totals *t, unsigned channel, unsigned quantity, int64_t reading, int64_t total, int64_t at_ms);
+void totals_restore(struct totals *t, unsigned channel, unsigned quantity, int64_t reading, int64_t total,
+                    int64_t at_ms);
 
 /* An increment, already scaled, that has to wait until the counter is restored: it counts with the next one. */
 void totals_wait(struct totals *t, const struct reading *reading);

@@ -11,7 +11,7 @@ struct demo_history {
         uint64_t duration_ms;
         uint64_t seed;
         const struct meter_config *main, *utility;  /* borrowed */
-        int64_t import_wh, export_wh;               /* the utility meter's registers: at the beginning, then at the end */
+        int64_t import_wh, export_wh;               /* the utility meter's registers: at first, then at the end */
         int64_t (*now_ms)(void);                    /* UTC, where the past ends; NULL: the system's clock */
         uint64_t rows;                              /* set */
 };

@@ -92,7 +92,8 @@ static void put_mapped(const struct profile_datapoint *row, const struct measure
 
 static void put_row(const struct profile_datapoint *row, enum phase_form form, const struct measured *m,
                     struct tuya_point *point) {
-        *point = (struct tuya_point) { .id = row->id, .type = row->type, .quantity = Q_NONE, .writable = row->writable };
+        *point = (struct tuya_point) { .id = row->id, .type = row->type, .quantity = Q_NONE,
+                                       .writable = row->writable };
         if (is_layout(row)) {
                 struct measured brings = { 0 };
 

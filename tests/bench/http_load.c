@@ -248,9 +248,9 @@ static bool measure(const struct server *gateway, const char *program) {
         }
         bare_stop(&b);
         qsort(ratios, ROUNDS, sizeof *ratios, compare);
-        printf("%s  %-28s %6zu bytes: %5.1f us of CPU a request, bare libmicrohttpd %5.1f us; ratio %.2f [%.2f-%.2f], "
-               "goal %.1f\n", ratios[ROUNDS / 2] <= MOST ? "ok    " : "MISSED", gateway->path, bytes, median(ours),
-               median(bare), ratios[ROUNDS / 2], ratios[ROUNDS / 4], ratios[ROUNDS * 3 / 4], MOST);
+        printf("%s  %-28s %6zu bytes: %5.1f us of CPU a request, bare libmicrohttpd %5.1f us; ratio %.2f "
+               "[%.2f-%.2f], goal %.1f\n", ratios[ROUNDS / 2] <= MOST ? "ok    " : "MISSED", gateway->path, bytes,
+               median(ours), median(bare), ratios[ROUNDS / 2], ratios[ROUNDS / 4], ratios[ROUNDS * 3 / 4], MOST);
         return ratios[ROUNDS / 2] <= MOST;
 }
 

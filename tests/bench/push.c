@@ -103,8 +103,8 @@ int main(void) {
         }
         facts = receiver_facts(r, &t);
         printf("%u rows, %llu samples in %llu requests: %.2f bytes and %.0f ns a sample\n"
-               "%u rows a second take %.3f %% of a core (promise: below %d %%)\n", n, (unsigned long long) facts.samples,
-               (unsigned long long) facts.batches, (double) bytes / (double) facts.samples,
+               "%u rows a second take %.3f %% of a core (promise: below %d %%)\n", n,
+               (unsigned long long) facts.samples, (unsigned long long) facts.batches, (double) bytes / (double) facts.samples,
                cpu * 1e9 / (double) facts.samples, ROWS_PER_S, cpu / SECONDS * 100, PROMISE_PERCENT);
         return facts.samples == (uint64_t) n * SERIES && cpu / SECONDS * 100 < PROMISE_PERCENT ? 0 : 1;
 }

@@ -65,8 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         framer_init(&framer, tuyamcu_protocol.frame_check);
         framer_init(&whole, tuyamcu_protocol.frame_check);
-        s->clock = (struct session_clock) { .known = size > 0 && data[0] & 4, .utc_minus_now_ms = INT64_C(1795239409400),
-                                            .zone_offset_s = 3600 };
+        s->clock = (struct session_clock) { .known = size > 0 && data[0] & 4,
+                                            .utc_minus_now_ms = INT64_C(1795239409400), .zone_offset_s = 3600 };
         tuyamcu_protocol.start(s, &config, now_ms);
         while (size > 2) {
                 size_t len = data[0] < size - 2 ? data[0] : size - 2;

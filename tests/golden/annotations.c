@@ -98,8 +98,8 @@ static void check_history(const struct profile_datapoint *row, const struct tuya
                 fail_msg("dp %u: %s is %lld hundredths, listed is %s", row->id, word, (long long) is, number);
 }
 
-void annotation_check_decoded(const char *line, const struct profile *profile, const struct tuya_directions *directions,
-                              const struct tuya_datapoint *d) {
+void annotation_check_decoded(const char *line, const struct profile *profile,
+                              const struct tuya_directions *directions, const struct tuya_datapoint *d) {
         const struct profile_datapoint *row = profile_datapoint(profile, d->id);
         struct report report = { .count = 0 };
         char copy[1024], *rest = copy, *word;

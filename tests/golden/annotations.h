@@ -16,8 +16,8 @@ int64_t annotation_number(const char *line, const char *key, int64_t missing);
 void annotation_check_text(const char *line, const char *key, const char *is);
 
 /* The datapoint brings every value of a "decoded" line, and nothing that the line does not list. */
-void annotation_check_decoded(const char *line, const struct profile *profile, const struct tuya_directions *directions,
-                              const struct tuya_datapoint *d);
+void annotation_check_decoded(const char *line, const struct profile *profile,
+                              const struct tuya_directions *directions, const struct tuya_datapoint *d);
 
 /* The same of "over_current_a=80:trip ..." or "code=4 action=alarm value=30", which need no profile. */
 void annotation_check_limits(const char *line, const struct tuya_datapoint *d);

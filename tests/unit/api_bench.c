@@ -36,7 +36,8 @@ static struct profile *make_plug(void) {
                 { .id = 18, .type = DATAPOINT_VALUE, .quantity = Q_CURRENT, .scale_num = 1, .scale_den = 1 },
                 { .id = 19, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .scale_num = 100, .scale_den = 1 },
                 { .id = 20, .type = DATAPOINT_VALUE, .quantity = Q_VOLTAGE, .scale_num = 100, .scale_den = 1 },
-                { .id = 26, .type = DATAPOINT_BITMAP, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1, .name = "fault" },
+                { .id = 26, .type = DATAPOINT_BITMAP, .quantity = Q_NONE, .scale_num = 1, .scale_den = 1,
+                  .name = "fault" },
         };
 
         return make_profile("plug", rows, ELEMENTS(rows));
@@ -45,9 +46,12 @@ static struct profile *make_plug(void) {
 static struct profile *make_phases(void) {
         static const struct profile_datapoint rows[] = {
                 { .id = 1, .type = DATAPOINT_VALUE, .quantity = Q_ENERGY_IMPORT, .scale_num = 10000, .scale_den = 1 },
-                { .id = 2, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 1, .scale_num = 1000, .scale_den = 1 },
-                { .id = 3, .type = DATAPOINT_VALUE, .quantity = Q_VOLTAGE, .channel = 1, .scale_num = 100, .scale_den = 1 },
-                { .id = 4, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 2, .scale_num = 1000, .scale_den = 1 },
+                { .id = 2, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 1,
+                  .scale_num = 1000, .scale_den = 1 },
+                { .id = 3, .type = DATAPOINT_VALUE, .quantity = Q_VOLTAGE, .channel = 1,
+                  .scale_num = 100, .scale_den = 1 },
+                { .id = 4, .type = DATAPOINT_VALUE, .quantity = Q_POWER, .channel = 2,
+                  .scale_num = 1000, .scale_den = 1 },
                 { .id = 11, .type = DATAPOINT_VALUE, .quantity = Q_NONE, .scale_num = 1, .scale_den = 4, .unit = "V",
                   .danger = DANGER_CALIBRATION },
                 { .id = 12, .type = DATAPOINT_VALUE, .quantity = Q_ENERGY_IMPORT, .scale_num = 1000, .scale_den = 1,

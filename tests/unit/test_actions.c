@@ -257,8 +257,10 @@ static void test_write_refused(void **state) {
         struct asked what = write_of("{\"dp\":1,\"raw\":true}");
         unsigned sets = acts[ACTION_SET_DATAPOINT];
 
-        expect_refused(*state, -EINVAL, &value, 400, "meter main: datapoint 1 takes a sandwich\",\"parameter\":\"raw\"");
-        expect_refused(*state, -EACCES, &profile, 409, "meter main: datapoint 1 is not writable\",\"parameter\":\"dp\"");
+        expect_refused(*state, -EINVAL, &value, 400,
+                       "meter main: datapoint 1 takes a sandwich\",\"parameter\":\"raw\"");
+        expect_refused(*state, -EACCES, &profile, 409,
+                       "meter main: datapoint 1 is not writable\",\"parameter\":\"dp\"");
         expect_refused(*state, -EBUSY, &busy, 409, "(datapoint 7 is being written)");
         expect_refused(*state, -EBUSY, &none, 409, "cannot do set-datapoint now: it is online");
         expect_refused(*state, -EOPNOTSUPP, &none, 409, "has no action set-datapoint");

@@ -81,7 +81,8 @@ static void test_service(void **state) {
         assert_string_equal(json_string_value(json_object_get(json, "product")), "metergate");
         assert_true(json_is_string(json_object_get(json, "version")));
         assert_string_equal(json_string_value(json_object_get(json, "site")), "Home");
-        assert_string_equal(json_string_value(json_object_get(json_object_get(json, "links"), "meters")), "/api/v1/meters");
+        assert_string_equal(json_string_value(json_object_get(json_object_get(json, "links"), "meters")),
+                            "/api/v1/meters");
         assert_int_equal(json_array_size(json_object_get(json, "quantities")), Q_COUNT);
         json_decref(json);
         json = get_json(*state, "/healthz", 200);
@@ -156,10 +157,12 @@ static void test_now_series(void **state) {
         struct reply reply;
 
         for (unsigned i = 0; i < ELEMENTS(cases); i++) {
-                assert_string_equal(get_text(*state, cases[i].target, "text/plain; charset=utf-8", &reply), cases[i].body);
+                assert_string_equal(get_text(*state, cases[i].target, "text/plain; charset=utf-8", &reply),
+                                    cases[i].body);
                 reply_free(&reply);
         }
-        assert_problem(*state, "/api/v1/meters/main/now/frequency_hz", 404, NULL, "it has voltage_v, current_a, power_w");
+        assert_problem(*state, "/api/v1/meters/main/now/frequency_hz", 404, NULL,
+                       "it has voltage_v, current_a, power_w");
         assert_problem(*state, "/api/v1/meters/three/now/power_w", 404, NULL, "energy_import_kwh, l1.voltage_v");
         assert_problem(*state, "/api/v1/meters/unknown/now/bogus", 404, NULL, "not known yet");
 }
@@ -194,11 +197,13 @@ static void test_meters(void **state) {
         reading = json_object_get(readings, "power_w");
         take_time(reading, "at", true);
         assert_dump(reading, "{\"value\":17.7,\"source\":\"measured\",\"origin\":\"dp 19\"}");
-        assert_string_equal(json_string_value(json_object_get(json_object_get(readings, "power_factor"), "source")), "derived");
+        assert_string_equal(json_string_value(json_object_get(json_object_get(readings, "power_factor"), "source")),
+                            "derived");
         reading = json_object_get(json_object_get(json_array_get(meters, THREE), "readings"), "l2.power_w");
         assert_dump(json_object_get(one, "notices"), "[]");
         assert_dump(json_object_get(json_array_get(meters, THREE), "notices"), "[]");
-        assert_dump(reading, "{\"value\":null,\"at\":null,\"at_ms\":null,\"age_s\":null,\"source\":null,\"origin\":null}");
+        assert_dump(reading,
+                    "{\"value\":null,\"at\":null,\"at_ms\":null,\"age_s\":null,\"source\":null,\"origin\":null}");
         json_decref(one);
         json_decref(json);
 }
@@ -222,7 +227,8 @@ static void test_stale(void **state) {
                     "\"energy_export_kwh\":null}}");
         assert_dump(json_object_get(json, "energy_import_kwh"), "5858.94");
         json_decref(json);
-        assert_string_equal(get_text(f, "/api/v1/meters/main/now/power_w", "text/plain; charset=utf-8", &reply), "null");
+        assert_string_equal(get_text(f, "/api/v1/meters/main/now/power_w", "text/plain; charset=utf-8", &reply),
+                            "null");
         reply_free(&reply);
         assert_null(strstr(get_text(f, "/metrics", "text/plain; version=0.0.4; charset=utf-8", &reply),
                            "metergate_power_watts"));
@@ -292,7 +298,8 @@ static void test_diagnostics(void **state) {
         assert_true(json_is_object(json_object_get(json, "counters")));
         assert_true(json_is_object(json_object_get(json, "withheld")));
         assert_dump(json_object_get(json, "plausibility"), "{\"power_scale_mismatch\":null}");
-        assert_dump(json_object_get(json, "latency"), "{\"last_ms\":null,\"max_ms\":null,\"mean_ms\":null,\"count\":0}");
+        assert_dump(json_object_get(json, "latency"),
+                    "{\"last_ms\":null,\"max_ms\":null,\"mean_ms\":null,\"count\":0}");
         assert_int_equal(json_integer_value(json_object_get(json, "frames_logged")), 2);
         json_decref(json);
         json = get_json(*state, "/api/v1/meters/gone/diagnostics", 200);

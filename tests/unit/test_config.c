@@ -318,7 +318,8 @@ static void write_file(const char *path, const char *text) {
 /* A folder with a configuration, a profile beside it, and two names for one port. */
 static void files_and_links(void **state) {
         static const char profile[] = "name: mine\ntitle: Mine\nprotocol: tuyamcu\nevidence: stated\ndatapoints: []\n";
-        char folder[] = "/tmp/metergate-test-XXXXXX", path[100], profile_path[100], port[100], link_path[100], text[600];
+        char folder[] = "/tmp/metergate-test-XXXXXX", path[100], profile_path[100], port[100], link_path[100];
+        char text[600];
         struct config_error error = { .text = "" };
         struct config *c = NULL;
 
@@ -397,8 +398,8 @@ static void sample_with_its_example_is_good(void **state) {
 }
 
 static void schema_names_every_key(void **state) {
-        static const char *const keys[] = { "site.timezone\t", "http.listen\t", "history.flush\t", "tariffs[].price\t",
-                                            "meters[].stale_after\t" };
+        static const char *const keys[] = { "site.timezone\t", "http.listen\t", "history.flush\t",
+                                            "tariffs[].price\t", "meters[].stale_after\t" };
         char *text = NULL;
         size_t len = 0;
         FILE *out = open_memstream(&text, &len);

@@ -296,7 +296,8 @@ static void bad_ports_are_refused(void **state) {
                 struct config_error error = { .text = "" };
                 struct config *c = NULL;
 
-                snprintf(text, sizeof text, "meters:\n  - id: a\n    protocol: tuyamcu\n    port: '%s'\n", bad_ports[i]);
+                snprintf(text, sizeof text, "meters:\n  - id: a\n    protocol: tuyamcu\n    port: '%s'\n",
+                         bad_ports[i]);
                 snprintf(message, sizeof message, "m.yaml:4:11: meters[0].port: \"%s\" is not a port; "
                          "expected /dev/serial/by-id/..., tcp://HOST:PORT or replay://FILE?speed=N", bad_ports[i]);
                 assert_int_equal(parse(text, &c, &error), -EINVAL);
@@ -317,7 +318,8 @@ static void bad_addresses_are_refused(void **state) {
                 struct config *c = NULL;
                 char text[300];
 
-                snprintf(text, sizeof text, "http:\n  access: open\n  listen: ['%s']\nmeters: []\n", bad_addresses[i]);
+                snprintf(text, sizeof text, "http:\n  access: open\n  listen: ['%s']\nmeters: []\n",
+                         bad_addresses[i]);
                 assert_int_equal(parse(text, &c, &error), -EINVAL);
                 assert_non_null(strstr(error.text, "m.yaml:3:12: http.listen[0]: \""));
                 assert_non_null(strstr(error.text, "is not an address; expected ADDRESS:PORT"));
@@ -351,7 +353,8 @@ static void messages_stay_one_short_line(void **state) {
         assert_null(strchr(error.text, '\n'));
         assert_in_range(strlen(error.text), 10, CONFIG_ERROR_MAX - 1);
         assert_int_equal(parse("\"a\\x1b[31m\\nb\": 1\n", &c, &error), -EINVAL);
-        assert_string_equal(error.text, "m.yaml:1:1: a?[31m?b: unknown key; expected one of: site, http, history, tariffs, remote_write, meters");
+        assert_string_equal(error.text, "m.yaml:1:1: a?[31m?b: unknown key; expected one of: site, http, history, "
+                                        "tariffs, remote_write, meters");
 }
 
 static void what_would_take_long_is_refused_early(void **state) {

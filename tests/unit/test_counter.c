@@ -329,8 +329,9 @@ static void test_no_readings_make_more_than_can_flow(void **state) {
                 b.step = random_below(&random, 2) ? KWH : random_below(&random, 5000);
                 b.limits.max_power_mw = random_below(&random, 20) * KWH;
                 for (unsigned i = 0; i < 500; i++) {
-                        uint64_t ms = random_below(&random, 10) ? random_below(&random, 2) * random_below(&random, 5000) :
-                                                                  random_below(&random, 2 * HOUR_MS);
+                        uint64_t ms = random_below(&random, 10)
+                                              ? random_below(&random, 2) * random_below(&random, 5000)
+                                              : random_below(&random, 2 * HOUR_MS);
                         int64_t before = b.total;
 
                         if (random_below(&random, 30) == 0)

@@ -254,7 +254,8 @@ static void waits_while_it_is_read(void **state) {
         f->app.history = young;
         assert_not_yet(f, "the history is being read, 0 % are done");
         about = get_table(f, "/api/v1");
-        assert_string_equal(json_string_value(json_object_get(json_object_get(about, "history"), "state")), "reading");
+        assert_string_equal(json_string_value(json_object_get(json_object_get(about, "history"), "state")),
+                            "reading");
         assert_true(json_is_null(json_object_get(json_object_get(about, "history"), "cursor")));
         json_decref(about);
         assert_non_null(strstr(get_body(f, "/healthz", "application/json", &reply), "\"history\":\"reading\""));

@@ -76,7 +76,8 @@ static void test_structure(void **state) {
         load(*state, PATH, &d);
         rest = rest_of(&d);
         assert_int_equal(count(rest), 3);
-        assert_string_equal(text_of(&d, item(&d, rest, 0), "resource"), "http://meter.local:8730/api/v1/meters/main/now");
+        assert_string_equal(text_of(&d, item(&d, rest, 0), "resource"),
+                            "http://meter.local:8730/api/v1/meters/main/now");
         assert_string_equal(text_of(&d, item(&d, rest, 0), "scan_interval"), "10");
         assert_null(member(&d, item(&d, rest, 0), "headers"));
         assert_int_equal(count(member(&d, item(&d, rest, 0), "sensor")), 8);

@@ -200,8 +200,10 @@ static void test_expect(void **state) {
         assert_int_equal(c->status, 415);
         client_await_end(c);
         client_close(c);
-        expect_status("POST /api/echo HTTP/1.1\r\n" HOST TEXT "Content-Length: 5000\r\nExpect: 100-continue\r\n\r\n", 413);
-        expect_status("POST /api/control HTTP/1.1\r\n" HOST TEXT "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", 403);
+        expect_status("POST /api/echo HTTP/1.1\r\n" HOST TEXT "Content-Length: 5000\r\nExpect: 100-continue\r\n\r\n",
+                      413);
+        expect_status("POST /api/control HTTP/1.1\r\n" HOST TEXT "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+                      403);
 }
 
 /* ---- framing that a proxy may see differently ---- */

@@ -33,7 +33,8 @@
 enum { PLUG, HOUSE };              /* the one has power alone, the other registers, too */
 enum { IMPORT, EXPORT, SIDES };
 
-enum fault { METER_SILENT, LINK_DOWN, RESTART, POWER_CUT, CLOCK_AHEAD, CLOCK_BEHIND, SPIKES, REGISTER_RESET, FAULT_KINDS };
+enum fault { METER_SILENT, LINK_DOWN, RESTART, POWER_CUT, CLOCK_AHEAD, CLOCK_BEHIND, SPIKES, REGISTER_RESET,
+             FAULT_KINDS };
 
 /* A report of the plug that the history has kept. */
 struct kept {
@@ -78,7 +79,8 @@ static int64_t sun_mw(const struct month *m) {
 
         if (of_day < 0 || of_day > length)
                 return 0;
-        return 4 * INT64_C(4000000) * (of_day / 1000) / (length / 1000) * ((length - of_day) / 1000) / (length / 1000);
+        return 4 * INT64_C(4000000) * (of_day / 1000) / (length / 1000) * ((length - of_day) / 1000) /
+               (length / 1000);
 }
 
 static void change_power(struct month *m) {
@@ -106,7 +108,8 @@ static int64_t register_of(const struct month *m, unsigned side) {
 static void check_shown(struct month *m) {
         for (unsigned meter = 0; meter < 2; meter++)
                 for (unsigned side = 0; side < SIDES; side++) {
-                        int64_t v = values_bench_value(&m->b, meter, side == IMPORT ? Q_ENERGY_IMPORT : Q_ENERGY_EXPORT);
+                        enum quantity q = side == IMPORT ? Q_ENERGY_IMPORT : Q_ENERGY_EXPORT;
+                        int64_t v = values_bench_value(&m->b, meter, q);
 
                         if (v == INT64_MIN)
                                 continue;
@@ -306,8 +309,9 @@ static void known_flow(const struct month *m, int64_t ret_mwh[SIDES]) {
                 while (c + 1 < m->n_changes && m->changes[c + 1].true_ms <= at)
                         c++;
                 for (size_t k = c; at < end; k++) {
-                        int64_t to = k + 1 < m->n_changes && m->changes[k + 1].true_ms < end ? m->changes[k + 1].true_ms
-                                                                                             : end;
+                        int64_t to = k + 1 < m->n_changes && m->changes[k + 1].true_ms < end
+                                             ? m->changes[k + 1].true_ms
+                                             : end;
                         int64_t power = m->changes[k].power_mw;
 
                         sums[power < 0 ? EXPORT : IMPORT] += (power < 0 ? -power : power) * (to - at);

@@ -168,7 +168,8 @@ static void each_mistake_gives_its_line(void **state) {
                 char message[CONFIG_ERROR_MAX];
 
                 snprintf(message, sizeof message, "p.yaml:%s", mistakes[i].message);
-                assert_int_equal(profile_parse("p.yaml", mistakes[i].text, strlen(mistakes[i].text), &p, &error), -EINVAL);
+                assert_int_equal(profile_parse("p.yaml", mistakes[i].text, strlen(mistakes[i].text), &p, &error),
+                                 -EINVAL);
                 assert_null(p);
                 assert_string_equal(error.text, message);
         }
@@ -337,8 +338,9 @@ static void as_many_quantities_as_a_report_holds(void **state) {
         profile_free(parse_good(text));
         put_rows(text, "  - { dp: 200, type: value, quantity: voltage_v, channel: g }\n");
         assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
-        assert_string_equal(error.text, "p.yaml:55:5: datapoints[48]: more than 48 quantities come from the datapoints; "
-                                        "expected fewer");
+        assert_string_equal(error.text,
+                            "p.yaml:55:5: datapoints[48]: more than 48 quantities come from the datapoints; "
+                            "expected fewer");
         put_rows(text, "  - { dp: 200, type: value, quantity: energy_import_kwh, channel: g, increment: true }\n");
         assert_int_equal(profile_parse("p.yaml", text, strlen(text), &p, &error), -EINVAL);
         put_rows(text, "  - { dp: 200, type: raw, layout: phase, channel: f }\n");
@@ -348,7 +350,8 @@ static void as_many_quantities_as_a_report_holds(void **state) {
 
 static void profiles_compare(void **state) {
         CLEANUP(profile_freep) struct profile *a = parse_good(ROWS "  - { dp: 1, type: value, quantity: power_w }\n");
-        CLEANUP(profile_freep) struct profile *b = parse_good("# remark\n" ROWS "  - { quantity: power_w, type: value, dp: 1 }\n");
+        CLEANUP(profile_freep) struct profile *b =
+                parse_good("# remark\n" ROWS "  - { quantity: power_w, type: value, dp: 1 }\n");
         CLEANUP(profile_freep) struct profile *c = parse_good(ROWS "  - { dp: 2, type: value, quantity: power_w }\n");
         CLEANUP(profile_freep) struct profile *d = parse_good(ROWS "  - { dp: 1, type: raw, layout: phase }\n");
         CLEANUP(profile_freep) struct profile *e = parse_good(ROWS "  - { dp: 1, type: raw, layout: day }\n");

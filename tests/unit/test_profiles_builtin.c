@@ -250,7 +250,8 @@ static void each_measures_something(void **state) {
                 for (size_t n = 0; n < ELEMENTS(nothing_measured); n++)
                         excused = excused || strcmp(profiles[i]->name, nothing_measured[n]) == 0;
                 if (measures(profiles[i]) == excused)
-                        fail_msg("%s: %s", profiles[i]->name, excused ? "measures now" : "no voltage, current, power");
+                        fail_msg("%s: %s", profiles[i]->name,
+                                 excused ? "measures now" : "no voltage, current, power");
         }
 }
 

@@ -113,8 +113,8 @@ static const char *tell(struct history *h, const struct asked *a) {
                                strcmp(strchr(columns[c].name, '.') + 1, query_aggregate_names[order[k]]) != 0)
                                 c++;
                         assert_true(c < n);
-                        len += (size_t) (row.known[c] ? snprintf(text + len, sizeof text - len, "%s%lld", k ? " " : "",
-                                                                 (long long) row.values[c])
+                        len += (size_t) (row.known[c] ? snprintf(text + len, sizeof text - len, "%s%lld",
+                                                                 k ? " " : "", (long long) row.values[c])
                                                       : snprintf(text + len, sizeof text - len, "%s-", k ? " " : ""));
                 }
                 len += (size_t) snprintf(text + len, sizeof text - len, ";");
@@ -181,7 +181,8 @@ static void every_tier_keeps_to_it(void **state) {
 
         (void) state;
         for (int64_t i = 0; i < 800; i++)
-                put(h, meter, BEGIN + i * MINUTE / 2 + random_below(&random, 100), total += random_below(&random, 9), -1);
+                put(h, meter, BEGIN + i * MINUTE / 2 + random_below(&random, 100), total += random_below(&random, 9),
+                    -1);
         for (unsigned i = 0; i < 40; i++) {
                 struct asked a = { .kind = QUERY_STEP_TICKS, .step = steps[i % ELEMENTS(steps)],
                                    .limit = up_to(random_below(&random, (uint32_t) total + 100)) };

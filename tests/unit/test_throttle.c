@@ -82,7 +82,8 @@ static void test_slow_failures_are_never_slowed(void **state) {
 
 static void test_addresses(void **state) {
         struct peer_key a = ipv6("2001:db8:1:2::3"), same = ipv6("2001:db8:1:2:ffff::9"),
-                        other = ipv6("2001:db8:1:3::3"), mapped = ipv6("::ffff:192.0.2.7"), four = ipv4(0xc0000207), local = { .loopback = true };
+                        other = ipv6("2001:db8:1:3::3"), mapped = ipv6("::ffff:192.0.2.7"), four = ipv4(0xc0000207),
+                        local = { .loopback = true };
         char text[PEER_TEXT_MAX];
 
         (void) state;

@@ -46,7 +46,8 @@ static void test_numbers_by_wire_type_and_length(void **state) {
 
 static void test_what_stays_bytes(void **state) {
         static const uint8_t raw[] = { 6, 0, 0, 2, 1, 2 }, text[] = { 18, 3, 0, 3, 'a', 'b', 'c' },
-                             empty[] = { 19, 2, 0, 0 }, wide[] = { 1, 2, 0, 5, 1, 2, 3, 4, 5 }, odd[] = { 1, 9, 0, 1, 7 };
+                             empty[] = { 19, 2, 0, 0 }, wide[] = { 1, 2, 0, 5, 1, 2, 3, 4, 5 },
+                             odd[] = { 1, 9, 0, 1, 7 };
 
         (void) state;
         assert_false(read_one(raw, sizeof raw).numeric);
@@ -130,7 +131,8 @@ static void test_sign_and_direction(void **state) {
         int64_t v;
 
         (void) state;
-        assert_int_equal(map_number(row, &dir, 50, &v), 0);  /* direction not known yet: no value rather than a wrong sign */
+        /* direction not known yet: no value rather than a wrong sign */
+        assert_int_equal(map_number(row, &dir, 50, &v), 0);
         tuya_directions_note(&dir, &(struct tuya_datapoint) { .id = 102, .numeric = true, .number = 1 });
         assert_int_equal(map_number(row, &dir, 50, &v), 1);
         assert_int_equal(v, -50);

@@ -32,7 +32,8 @@ static unsigned map_with(unsigned layout, unsigned power_den, const uint8_t *byt
         return tuya_layout_map(&row, span_of(bytes, len), 6, &mapped, &name);
 }
 
-#define MAP(layout, ...) map_with(layout, 0, (const uint8_t[]) { __VA_ARGS__ }, sizeof (const uint8_t[]) { __VA_ARGS__ })
+#define BYTES(...) (const uint8_t[]) { __VA_ARGS__ }
+#define MAP(layout, ...) map_with(layout, 0, BYTES(__VA_ARGS__), sizeof BYTES(__VA_ARGS__))
 
 static int64_t value_in(unsigned channel, unsigned quantity) {
         for (unsigned i = 0; i < mapped.count; i++)
@@ -84,7 +85,8 @@ static void test_10_bytes(void **state) {
 }
 
 static int64_t power_of(unsigned v) {
-        assert_int_equal(MAP(LAYOUT_PHASE, 0x09, 0x06, 0, 0, 1, (uint8_t) (v >> 16), (uint8_t) (v >> 8), (uint8_t) v), 3);
+        assert_int_equal(MAP(LAYOUT_PHASE, 0x09, 0x06, 0, 0, 1, (uint8_t) (v >> 16), (uint8_t) (v >> 8), (uint8_t) v),
+                         3);
         return value(Q_POWER);
 }
 
@@ -104,7 +106,8 @@ static void test_negative_power(void **state) {
 }
 
 static void test_power_scale(void **state) {
-        static const uint8_t bytes[] = { 0x09, 0x16, 0, 0, 0x99, 0, 0x01, 0x5e }, wrapped[] = { 0x09, 0x16, 0, 0, 0x99, 0x19, 0x98, 0xd5 },
+        static const uint8_t bytes[] = { 0x09, 0x16, 0, 0, 0x99, 0, 0x01, 0x5e },
+                             wrapped[] = { 0x09, 0x16, 0, 0, 0x99, 0x19, 0x98, 0xd5 },
                              short_form[] = { 0x09, 0x16, 0x00, 0x0a, 0x01, 0x5e };
 
         (void) state;
@@ -177,8 +180,9 @@ static void test_15_bytes_of_either_form(void **state) {
 }
 
 static void map_18(uint8_t signs) {
-        assert_int_equal(MAP(LAYOUT_PHASE, 0xaa, 0xbb, 0x09, 0x16, 0x01, 0x00, 0x01, 0x00, 0x3a, 0x98, 0x00, 0x00, 0x64,
-                             0x80, 0x3a, 0xa2, 0x63, signs), 6);
+        assert_int_equal(MAP(LAYOUT_PHASE, 0xaa, 0xbb, 0x09, 0x16, 0x01, 0x00, 0x01, 0x00, 0x3a, 0x98, 0x00, 0x00,
+                             0x64, 0x80, 0x3a, 0xa2, 0x63, signs),
+                         6);
         assert_string_equal(name, "phase18");
 }
 
@@ -201,7 +205,8 @@ static void test_18_bytes(void **state) {
 }
 
 static void test_blocks(void **state) {
-        static const int64_t mv[] = { 230000, 230100, 230400 }, ma[] = { 1444, 1224, 1593 }, mw[] = { 1000, 100, -100, 1000 };
+        static const int64_t mv[] = { 230000, 230100, 230400 }, ma[] = { 1444, 1224, 1593 },
+                             mw[] = { 1000, 100, -100, 1000 };
 
         (void) state;
         assert_int_equal(MAP(LAYOUT_VOLTAGES, 0x08, 0xfc, 0x08, 0xfd, 0x09, 0x00), 3);
@@ -294,7 +299,8 @@ static void test_has(void **state) {
 }
 
 static void test_history(void **state) {
-        static const uint8_t month[] = { 0x16, 0x0b, 0x16, 0x0b, 0, 0, 0, 4 }, day[] = { 11, 29, 11, 29, 0xff, 0, 0, 1 };
+        static const uint8_t month[] = { 0x16, 0x0b, 0x16, 0x0b, 0, 0, 0, 4 },
+                             day[] = { 11, 29, 11, 29, 0xff, 0, 0, 1 };
         struct tuya_history h;
 
         (void) state;
@@ -316,7 +322,8 @@ static void test_history(void **state) {
         assert_string_equal(name, "day8");
 }
 
-static void assert_limit(unsigned layout, struct span value, size_t *offset, const char *key, bool trips, unsigned threshold) {
+static void assert_limit(unsigned layout, struct span value, size_t *offset, const char *key, bool trips,
+                         unsigned threshold) {
         struct tuya_limit limit;
 
         assert_true(tuya_limit_next(layout, value, offset, &limit));
@@ -329,7 +336,8 @@ static void assert_limit(unsigned layout, struct span value, size_t *offset, con
 }
 
 static void test_limits(void **state) {
-        static const uint8_t bytes[] = { 1, 1, 0, 0x50, 3, 1, 0, 0xf5, 4, 1, 0, 0xa0, 8, 0, 0, 0x32, 0xff, 0, 0xff, 0xff, 1, 1 },
+        static const uint8_t bytes[] = { 1,    1, 0, 0x50, 3,    1,    0, 0xf5, 4,    1, 0,
+                                         0xa0, 8, 0, 0,    0x32, 0xff, 0, 0xff, 0xff, 1, 1 },
                              breaker[] = { 1, 1, 0, 1, 3, 1, 0, 20, 4, 0, 0, 30, 5, 0, 0, 80, 8, 0, 0, 0 };
         struct span value = span_of(bytes, sizeof bytes);
         struct tuya_limit limit;
@@ -357,7 +365,8 @@ static void test_limits(void **state) {
 static void test_readings_replace_and_a_full_report_stays(void **state) {
         static const uint8_t bytes[] = { 0x09, 0x16, 0, 0, 0x99, 0, 0, 0x23 };
         struct profile_datapoint row = row_of(LAYOUT_PHASE, 0);
-        struct report report = { .count = 1, .readings = { { .value = 1, .channel = OWN_CHANNEL, .quantity = Q_POWER } } };
+        struct report report = { .count = 1,
+                                 .readings = { { .value = 1, .channel = OWN_CHANNEL, .quantity = Q_POWER } } };
 
         (void) state;
         assert_int_equal(tuya_layout_map(&row, span_of(bytes, sizeof bytes), 7, &report, NULL), 3);

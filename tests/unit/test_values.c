@@ -98,8 +98,8 @@ static void look_at_history(struct life *l, const struct seen *seen, int64_t val
                 return;
         past = told(l, m, s);
         if (past != value && (value != INT64_MIN || s->source == SOURCE_INTEGRATED))
-                fail_msg("%s of meter %u: %lld is shown, %lld told", quantity_catalogue[seen->quantity].key, seen->meter,
-                         (long long) value, (long long) past);
+                fail_msg("%s of meter %u: %lld is shown, %lld told", quantity_catalogue[seen->quantity].key,
+                         seen->meter, (long long) value, (long long) past);
 }
 
 static void look(struct life *l) {
@@ -120,8 +120,9 @@ static void look(struct life *l) {
                                  s->meter, (long long) s->last, (long long) value);
                 s->last = value;
                 if (value - s->first > most_since(l, s))
-                        fail_msg("%s of meter %u grew by %lld in %llu ms", quantity_catalogue[s->quantity].key, s->meter,
-                                 (long long) (value - s->first), (unsigned long long) (l->passed_ms - s->begin_ms));
+                        fail_msg("%s of meter %u grew by %lld in %llu ms", quantity_catalogue[s->quantity].key,
+                                 s->meter, (long long) (value - s->first),
+                                 (unsigned long long) (l->passed_ms - s->begin_ms));
         }
 }
 
@@ -248,11 +249,13 @@ static void set_clock(struct life *l) {
 }
 
 static void live(uint64_t life_seed, unsigned n) {
-        static const uint8_t power[] = { Q_POWER, Q_VOLTAGE }, energies[] = { Q_POWER, Q_ENERGY_IMPORT, Q_ENERGY_EXPORT };
+        static const uint8_t power[] = { Q_POWER, Q_VOLTAGE },
+                             energies[] = { Q_POWER, Q_ENERGY_IMPORT, Q_ENERGY_EXPORT };
         static struct life l;
 
         l = (struct life) { .random = random_seed(life_seed),
-                            .seen = { { .meter = 0, .quantity = Q_ENERGY_IMPORT }, { .meter = 0, .quantity = Q_ENERGY_EXPORT },
+                            .seen = { { .meter = 0, .quantity = Q_ENERGY_IMPORT },
+                                      { .meter = 0, .quantity = Q_ENERGY_EXPORT },
                                       { .meter = 1, .quantity = Q_ENERGY_IMPORT },
                                       { .meter = 1, .quantity = Q_ENERGY_EXPORT } } };
         virtual_clock = (struct virtual_clock) { 60000, INT64_C(1795255200000), true, true };
@@ -308,7 +311,8 @@ static void test_completeness_is_one_number(void **state) {
         (void) state;
         setenv("TZ", "UTC", 1);
         for (unsigned i = 0; i < 50; i++) {
-                int64_t begin_ms = INT64_C(1795255200000), passed_ms = 0, span_ms = 100 * (1 + random_below(&seed, 35999));
+                int64_t begin_ms = INT64_C(1795255200000), passed_ms = 0,
+                        span_ms = 100 * (1 + random_below(&seed, 35999));
                 unsigned metric;
 
                 l = (struct life) { .random = random_seed(seed + i) };

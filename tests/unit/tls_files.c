@@ -40,7 +40,8 @@ static void sign(gnutls_x509_crt_t public, gnutls_x509_privkey_t private, const 
         assert_int_equal(gnutls_x509_crt_sign2(public, public, private, GNUTLS_DIG_SHA256, 0), 0);
 }
 
-void tls_make_files(char *certificate_path, char *key_path, const char *common_name, int days, const char *passphrase) {
+void tls_make_files(char *certificate_path, char *key_path, const char *common_name, int days,
+                    const char *passphrase) {
         gnutls_x509_privkey_t private;
         gnutls_x509_crt_t public;
         gnutls_datum_t text;
