@@ -75,6 +75,7 @@ class McuLogic:
         self.values = dict(LAMP if values is None else values)
         self.product = product          # dict, bytes, or None: never answers 01
         self.version = version
+        self.ignored_products = 0       # so many first questions for it
         self.answers_mode = True
         self.mode_data = b""
         self.acknowledges_state = True
@@ -195,7 +196,7 @@ class McuLogic:
             self.send(HEARTBEAT, b"\0" if self._first_answer else b"\1")
             if not self.silent:
                 self._first_answer = False
-        elif command == PRODUCT and self.product is not None:
+        elif command == PRODUCT and self.product is not None and self.count("01") > self.ignored_products:
             product = self.product
             self.send(PRODUCT, product if isinstance(product, bytes)
                       else json.dumps(product, separators=(",", ":")).encode())

@@ -21,14 +21,16 @@ export const SIZES = {
   desktop: { width: 1366, height: 900 },
 };
 
+/* None of those that the system gives to whoever asks for any: nobody else has it by the time that it is used. */
 export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-      .listen(0, "127.0.0.1", () => {
-        const { port } = server.address();
-        server.close(() => resolve(port));
-      })
-      .on("error", reject);
+  return new Promise((resolve) => {
+    const look = () => {
+      const port = 20000 + Math.floor(Math.random() * 10000);
+      const server = createServer()
+        .on("error", look)
+        .listen(port, "127.0.0.1", () => server.close(() => resolve(port)));
+    };
+    look();
   });
 }
 
