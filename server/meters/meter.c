@@ -330,6 +330,7 @@ int meter_new(sd_event *event, const struct meter_config *config, const struct m
         m->events = parts->events;
         m->changes = parts->changes;
         m->protocol = config->protocol;
+        m->observer.speed = config->replay.path ? config->replay.speed : 0;
         m->values = (struct values) { .config = config, .recorder.history = parts->history,
                                      .events = parts->events };
         r = create_parts(m, event);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#define SPEED_ONE 1000
+
 static bool is_known(const struct protocol *protocol, const struct profile *profile, const struct datapoint *d) {
         struct attribute_info info;
 
@@ -27,6 +29,11 @@ static bool has_unknown(struct observer *o, const struct protocol *protocol, con
         return o->n_known < table->count;
 }
 
+/* Real time to that of the recording. */
+static uint64_t recorded_ms(const struct observer *o, uint64_t real_ms) {
+        return o->speed > 0 ? real_ms * o->speed / SPEED_ONE : real_ms;
+}
+
 void observer_note(struct observer *o, uint64_t now_ms, const struct protocol *protocol,
                    const struct profile *profile, const struct datapoint_table *table) {
         if (!has_unknown(o, protocol, profile, table)) {
@@ -36,7 +43,7 @@ void observer_note(struct observer *o, uint64_t now_ms, const struct protocol *p
         if (!o->observations && !o->failed)
                 o->failed = observations_new(OBSERVER_RUNS_MAX, &o->observations) < 0;
         if (o->observations)
-                observations_note(o->observations, now_ms, table);
+                observations_note(o->observations, recorded_ms(o, now_ms), table);
 }
 
 static bool is_fresh(const struct observer *o, uint64_t now_ms, const struct profile *profile) {
@@ -70,6 +77,8 @@ bool observer_since(const struct observer *o, uint64_t *ret_ms) {
         if (!o->observations)
                 return false;
         observations_span(o->observations, ret_ms, &last_ms);
+        if (o->speed > 0)
+                *ret_ms = (*ret_ms * SPEED_ONE + o->speed - 1) / o->speed;
         return true;
 }
 

@@ -16,6 +16,7 @@
 #define OBSERVER_SUGGEST_MS 5000
 
 struct observer {
+        uint32_t speed;                     /* of a recording that is replayed, in thousandths; 0: all is heard as it is */
         struct observations *observations;  /* NULL: nothing unknown was seen */
         const struct profile *profile;      /* that n_known was counted with; compared, never read */
         unsigned n_known;                   /* datapoints of the table up to the first that has no meaning */
@@ -25,7 +26,8 @@ struct observer {
         uint64_t suggested_ms;
 };
 
-/* To be called after each frame of the meter's session. profile: NULL while it is not known. */
+/* To be called after each frame of the meter's session; now_ms is real time, and what a fast replay tells is watched in
+ * that of its recording: energies are power over time. profile: NULL while it is not known. */
 void observer_note(struct observer *o, uint64_t now_ms, const struct protocol *protocol,
                    const struct profile *profile, const struct datapoint_table *table);
 

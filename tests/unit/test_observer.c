@@ -29,15 +29,18 @@ static void tell(struct world *w, const struct profile *profile, uint16_t id, in
 }
 
 /* A house: the voltage sags a little under loads that come and go. */
-static void live(struct world *w, const struct profile *profile, unsigned moments) {
-        for (unsigned i = 0; i < moments; i++) {
-                int64_t current_ma = 300 + (i * i * 577) % 9000, voltage_dv = 2350 - current_ma / 300;
+static void live_on(struct world *w, const struct profile *profile, unsigned i) {
+        int64_t current_ma = 300 + (i * i * 577) % 9000, voltage_dv = 2350 - current_ma / 300;
 
-                w->now_ms += MOMENT_MS;
-                tell(w, profile, VOLTAGE, voltage_dv);
-                tell(w, profile, CURRENT, current_ma);
-                tell(w, profile, POWER, voltage_dv * current_ma * (70 + i % 29) / 100 / 1000);
-        }
+        w->now_ms += MOMENT_MS;
+        tell(w, profile, VOLTAGE, voltage_dv);
+        tell(w, profile, CURRENT, current_ma);
+        tell(w, profile, POWER, voltage_dv * current_ma * (70 + i % 29) / 100 / 1000);
+}
+
+static void live(struct world *w, const struct profile *profile, unsigned moments) {
+        for (unsigned i = 0; i < moments; i++)
+                live_on(w, profile, i);
 }
 
 static const struct suggestions *ask_for(struct world *w, const struct profile *profile) {
@@ -86,6 +89,28 @@ static void test_unknown_ones_are_watched(void **state) {
         assert_int_equal(of(s, POWER)->hypotheses[0].quantity, Q_POWER);
         assert_int_equal(of(s, POWER)->hypotheses[0].scale_num, 1);
         assert_int_equal(of(s, POWER)->hypotheses[0].scale_den, 10);
+        observer_end(&w.observer);
+}
+
+/* Ten times as fast as it was recorded: energy is power over the recording's time. */
+static void test_a_fast_replay(void **state) {
+        struct world w = { .observer.speed = 10000, .now_ms = 1000 };
+        const struct suggestions *s;
+        uint64_t since_ms;
+        double wh = 0;
+
+        (void) state;
+        for (unsigned i = 0; i < 8 * N_MOMENTS; i++) {
+                live_on(&w, NULL, i);
+                wh += (double) w.table.items[2].number / 10 * 10 * MOMENT_MS / 3.6e6;
+                tell(&w, NULL, POWER + 1, 512340 + (int64_t) (wh / 10));
+        }
+        assert_true(observer_since(&w.observer, &since_ms));
+        assert_int_equal(since_ms, 1000 + MOMENT_MS);
+        s = ask_for(&w, NULL);
+        assert_int_equal(of(s, POWER)->hypotheses[0].quantity, Q_POWER);
+        assert_int_equal(of(s, POWER + 1)->hypotheses[0].quantity, Q_ENERGY_IMPORT);
+        assert_int_equal(of(s, POWER + 1)->hypotheses[0].scale_den, 100);
         observer_end(&w.observer);
 }
 
@@ -255,6 +280,7 @@ static void test_another_word_is_refused(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_unknown_ones_are_watched),
+                cmocka_unit_test(test_a_fast_replay),
                 cmocka_unit_test(test_known_ones_cost_nothing),
                 cmocka_unit_test(test_a_profile_ends_it),
                 cmocka_unit_test(test_known_ones_are_not_suggested),
