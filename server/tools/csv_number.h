@@ -14,6 +14,6 @@ struct csv_number {
 };
 
 /* At the start of text. A comma is the decimal point where fields are not separated by commas, or where it cannot
- * stand between thousands; blanks, apostrophes and repeated dots or commas stand between thousands. "(5)" and "5-" are
- * negative, as in books of accounts. False: no number, or one beyond nine billion. */
+ * stand between thousands; blanks, apostrophes and repeated dots or commas stand between thousands. "(5)" and "5-"
+ * are negative, as in books of accounts. False: no number, or one beyond nine billion. */
 bool csv_number_parse(const char *text, char separator, struct csv_number *ret);

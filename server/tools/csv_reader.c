@@ -51,13 +51,16 @@ static int fail_reading(struct csv_reader *c) {
         return c->failed;
 }
 
-/* Two bytes; EOF at the end, or where one is missing. */
+/* Two bytes; a question mark where the second one is missing. */
 static int next_unit(struct csv_reader *c) {
-        int first = getc_unlocked(c->file), second = first == EOF ? EOF : getc_unlocked(c->file);
+        int first = getc_unlocked(c->file), second;
 
-        if (second == EOF)
+        if (first == EOF)
                 return EOF;
-        c->done += 2;
+        second = getc_unlocked(c->file);
+        c->done += second == EOF ? 1 : 2;
+        if (second == EOF)
+                return '?';
         return c->width == WIDE_BIG ? first << 8 | second : second << 8 | first;
 }
 

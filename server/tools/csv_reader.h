@@ -1,6 +1,6 @@
-/* CSV as people and programs write it: commas, optional quotes, either line end, a byte order mark in front, also that
- * of UTF-16. Row by row in bounded memory; every field knows where it stands, so that a mistake can be told by line and
- * column. */
+/* CSV as people and programs write it: commas, optional quotes, either line end, a byte order mark in front, also
+ * that of UTF-16. Row by row in bounded memory; every field knows where it stands, so that a mistake can be told by
+ * line and column. */
 #pragma once
 
 #include <stdint.h>
@@ -30,8 +30,8 @@ int csv_open(const char *path, struct csv_reader **ret, char *error);
 int csv_open_stream(FILE *file, const char *name, struct csv_reader **ret);
 struct csv_reader *csv_free(struct csv_reader *c);
 
-/* Before the first row: what programs make for people. Fields may also be separated by semicolons or tabs, as each line
- * shows; hard and narrow blanks, the minus sign of typesetters and their apostrophe become plain ones. */
+/* Before the first row: what programs make for people. Fields may also be separated by semicolons or tabs, as each
+ * line shows; hard and narrow blanks, the minus sign of typesetters and their apostrophe become plain ones. */
 void csv_take_exports(struct csv_reader *c);
 
 /* Returns 1 with a row (the reader's, valid until the next call), 0 at the end, -EINVAL for a malformed line, -EFBIG

@@ -286,15 +286,33 @@ static bool parse_utc(const char *text, struct csv_time *ret) {
         return true;
 }
 
+/* "CET" where that is the zone of this host: nothing new, but no mistake either. */
+static bool skip_own_zone(const char **p) {
+        tzset();
+        for (int i = 0; i < 2; i++) {
+                size_t len = strlen(tzname[i]);
+
+                if (len >= 3 && isalpha((unsigned char) **p) && strncasecmp(*p, tzname[i], len) == 0) {
+                        *p += len;
+                        return true;
+                }
+        }
+        return false;
+}
+
 /* "Z", "UTC", "GMT", and an offset there or alone: +01:00, +0100, +01. True where nothing stands. */
 static bool zone(const char **p, struct csv_time *t) {
         int hours, minutes = 0;
         bool is_negative;
 
         *p = skip_blanks(*p);
+        if (is_end(*p))
+                return true;
         if (**p == 'Z' || strncasecmp(*p, "UTC", 3) == 0 || strncasecmp(*p, "GMT", 3) == 0) {
                 *p = skip_blanks(*p + (**p == 'Z' ? 1 : 3));
                 t->is_utc = true;
+        } else if (skip_own_zone(p)) {
+                return true;
         }
         is_negative = **p == '-';
         if (!is_negative && **p != '+')

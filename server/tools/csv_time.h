@@ -15,7 +15,7 @@ struct csv_time {
 
 /* All of text, blanks around it aside: RFC 3339, seconds, milliseconds, micro- or nanoseconds since 1970, YYYY-MM-DD,
  * YYYY/MM/DD, MM/DD/YYYY or DD/MM/YYYY, DD.MM.YYYY, 31-Dec-2026, Dec 31, 2026, a weekday before it, and behind it
- * HH:MM[:SS[.fff]] [AM|PM] [UTC|Z|+HH:MM]. False: no time. */
+ * HH:MM[:SS[.fff]] [AM|PM] [UTC|Z|+HH:MM], also with this host's own name of its zone. False: no time. */
 bool csv_time_parse(const char *text, struct csv_time *ret);
 /* HH:MM[:SS[.fff]] [AM|PM] alone, where exports have it in a column of its own: ms since midnight. */
 bool csv_time_clock(const char *text, int64_t *ret_ms);

@@ -154,6 +154,7 @@ static void test_wide_characters(void **state) {
         (void) state;
         next(c, "t|\xc3\xa4");
         next(c, "\xf0\x9f\x94\x8c|?");
+        next(c, "?");
         assert_end(c);
         c = open_text(big, sizeof big - 1);
         next(c, "t|\xc3\xa4");

@@ -69,6 +69,12 @@ static void test_times(void **state) {
         assert_int_equal(time_of("12/8/2023 12:00:00 AM", false), NOON - 12 * 3600000);
         assert_int_equal(time_of("2023-12-08 12:00:00.250", false), NOON + 250);
         assert_int_equal(time_of("29.02.2024 00:00", false), INT64_C(1709164800000));
+        /* The name of this host's zone says nothing new, that of another one nobody knows. */
+        use_zone("Europe/Berlin");
+        assert_int_equal(time_of("2023-12-08 12:00:00 CET", false), NOON);
+        assert_int_equal(time_of("08.12.2023 12:00 CEST", false), NOON);
+        assert_int_equal(time_of("2023-12-08 12:00:00 PST", false), 0);
+        use_zone("UTC");
         /* The first day of a year here is the last one of another in UTC. */
         assert_int_equal(time_of("01/01/2024 00:30 +01:00", false), INT64_C(1704065400000));
 }
