@@ -163,7 +163,7 @@ static void print_help(void) {
              "  --protocol P     what was captured (default: tuyamcu)\n"
              "  --column C       column of the CSV with the values: its name or number (default: the first with\n"
              "                   numbers)\n"
-             "  --unit U         their unit (default: as the header says, else kW)\n"
+             "  --unit U         their unit (default: as the header says; else kW, or W above 100)\n"
              "  --tolerance T    they may be off by so much, in their unit, beside rounding (default: 0)\n"
              "  --top N          tell at most so many fields, 1 to 32 (default: 5)\n"
              "  --help           this text\n"

@@ -197,6 +197,17 @@ static void settle_thousands(struct known_csv_reading *k) {
         k->places = any ? 0 : k->places;
 }
 
+#define KILOWATTS_MAX 100  /* more than any house takes: such values are W */
+
+/* Where nobody names a unit it is a power. */
+static const struct csv_unit *assume_unit(const struct known_csv_reading *k) {
+        for (size_t i = 0; i < k->n; i++)
+                if (k->rows[i].value != KNOWN_HOLE &&
+                    llabs(k->rows[i].value) > KILOWATTS_MAX * (int64_t) KNOWN_UNITS)
+                        return csv_unit_find("W", 1);
+        return csv_unit_find("kW", 2);
+}
+
 static void put_unit(struct known_csv_reading *k) {
         const char *header = known_csv_header(k, k->value_column);
 
@@ -209,7 +220,7 @@ static void put_unit(struct known_csv_reading *k) {
                 k->out.unit = k->beside_unit;
         k->out.unit_assumed = !k->out.unit;
         if (k->out.unit_assumed)
-                k->out.unit = csv_unit_find("kW", 2);
+                k->out.unit = assume_unit(k);
         k->out.known.digit = digit_of(k->places);
         if (k->converted_digit > k->out.known.digit)
                 k->out.known.digit = k->converted_digit;

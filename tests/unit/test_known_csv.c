@@ -198,6 +198,13 @@ static void test_forms(void **state) {
         assert_string_equal(csv.unit->name, "kWh");
         assert_true(csv.known.is_total);
 
+        /* No unit: kW, but no house takes 230 of them. */
+        read_text("t,state\n1702036800,99\n", NULL);
+        assert_string_equal(csv.unit->name, "kW");
+        read_text("t,state\n1702036800,\n1702036801,5\n1702036802,-230.5\n", NULL);
+        assert_string_equal(csv.unit->name, "W");
+        assert_true(csv.unit_assumed);
+
         /* The newest first. */
         read_text("t,a\n1702036802,3\n1702036801,2\n1702036800,1\n", NULL);
         assert_row(0, NOON, 1000000000);
