@@ -35,8 +35,10 @@ struct capture {
         const char *name;
         uint64_t line;
         enum form form;
+        bool begun, given;              /* something has been read; bytes have been given out */
         bool frames_kind;               /* "# kind: frames" */
         bool new_stream;
+        bool at_end;                    /* the file ended with what was read last */
         bool has_stamp;                 /* an entry's time has been read, its bytes not yet */
         int64_t stamp_ms;
         int deferred;                   /* error that counts unless this turns out to be a log; 0: none */
@@ -44,6 +46,7 @@ struct capture {
         size_t n_bytes;
         char error[CAPTURE_ERROR_MAX];
         char deferred_error[CAPTURE_ERROR_MAX];
+        char remark[CAPTURE_ERROR_MAX];
         char text[CAPTURE_LINE_MAX + 1];
         uint8_t bytes[CAPTURE_LINE_MAX / 2];
 };
@@ -151,6 +154,7 @@ static int read_until(struct capture *c, char stop) {
                 snprintf(c->error, sizeof c->error, "%.120s: %s", c->name, strerror(error));
                 return -error;
         }
+        c->at_end = ch == EOF;
         while (n > 0 && strchr(" \t\r", c->text[n - 1]))
                 n--;
         c->text[n] = '\0';
@@ -246,6 +250,7 @@ static int settle_form(struct capture *c, int r, const struct capture_chunk *chu
         if (r == -EINVAL) {
                 if (!c->deferred)
                         memcpy(c->deferred_error, c->error, sizeof c->error);
+                c->error[0] = '\0';
                 c->deferred = r;
                 c->n_bytes = 0;
                 return 0;
@@ -260,6 +265,17 @@ static int report_deferred(struct capture *c) {
         return c->deferred;
 }
 
+/* What some programs put at the beginning of a text. */
+static void skip_byte_order_mark(struct capture *c) {
+        int ch = getc_unlocked(c->file);
+
+        c->begun = true;
+        if (ch == 0xef && getc_unlocked(c->file) == 0xbb)
+                (void) getc_unlocked(c->file);
+        else if (ch != EOF)
+                ungetc(ch, c->file);
+}
+
 /* One line in any form but entries. Bytes may or may not come of it. */
 static int read_line(struct capture *c, struct capture_chunk *chunk) {
         const char *text;
@@ -270,8 +286,6 @@ static int read_line(struct capture *c, struct capture_chunk *chunk) {
         if (r <= 0)
                 return r;
         text = c->text + strspn(c->text, " \t");
-        if (c->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
-                text += 3;
         if (*text == '\0')
                 return 1;
         if (*text == '#') {
@@ -323,7 +337,9 @@ static int read_stamp(struct capture *c) {
         c->text[n - 1] = '\0';
         if (time_text_local(c->text, &c->stamp_ms) < 0)
                 return fail(c, -EINVAL, "not a time");
-        if (getc_unlocked(c->file) != ',')
+        ch = getc_unlocked(c->file);
+        c->at_end = ch == EOF;
+        if (ch != ',')
                 return fail(c, -EINVAL, "no comma behind the time");
         c->has_stamp = true;
         return 1;
@@ -375,10 +391,22 @@ void capture_limit_turn(struct capture *c, unsigned max_lines) {
         c->max_lines = max_lines;
 }
 
+/* A recording that has been good so far, and ends in the middle of a line. */
+static int settle_cut(struct capture *c, int r) {
+        if (r != -EINVAL || !c->at_end || (!c->given && c->n_bytes == 0))
+                return r;
+        snprintf(c->remark, sizeof c->remark, "%.120s:%llu: the recording ends in the middle of this line", c->name,
+                 (unsigned long long) c->line);
+        c->error[0] = '\0';
+        return 1;
+}
+
 static int next_chunk(struct capture *c, struct capture_chunk *chunk) {
         unsigned lines = 0;
         int r = 1;
 
+        if (!c->begun)
+                skip_byte_order_mark(c);
         while (r > 0 && c->n_bytes == 0) {
                 if (c->max_lines > 0 && lines++ == c->max_lines)
                         return -EAGAIN;
@@ -393,6 +421,7 @@ static int next_chunk(struct capture *c, struct capture_chunk *chunk) {
                 } else {
                         r = read_line(c, chunk);
                 }
+                r = settle_cut(c, r);
                 if (r >= 0 && c->deferred && (c->n_bytes > 0 || r == 0))
                         return report_deferred(c);
         }
@@ -411,8 +440,13 @@ int capture_next(struct capture *c, struct capture_chunk *ret) {
         chunk.len = c->n_bytes;
         chunk.new_stream = c->new_stream;
         c->new_stream = false;
+        c->given = true;
         *ret = chunk;
         return 1;
+}
+
+const char *capture_remark(const struct capture *c) {
+        return c->remark;
 }
 
 struct capture_clock capture_clock_of(const struct capture_chunk *chunk) {

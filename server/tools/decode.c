@@ -103,6 +103,8 @@ static int decode_file(struct decoder *d, const struct decode_options *o) {
                 log_error("%s", capture_error(capture));
                 return 1;
         }
+        if (capture_remark(capture)[0])
+                log_warning("%s", capture_remark(capture));
         if (r >= 0 && o->stats)
                 r = put_stats(d, &stats);
         return r < 0 ? write_failed(r) : 0;

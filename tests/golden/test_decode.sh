@@ -113,6 +113,10 @@ printf '"2026-11-21 10:00:00",55AA0307"2026-11-21 10:00:00",0008120200\n"2026-11
         TZ=Europe/Warsaw decode -
 expect "entries of a terminal program, in local time" 0 '.[0].datapoints[0].raw == 77 and
         .[0].at == "2026-11-21T09:00:00.000Z"'
+printf '1795255200.5 rx %s\n1795255201.5 rx 55 AA 0' "$current" | decode --stats -
+expect "a recording that was cut off" 0 '.[0].datapoints[0].raw == 77 and
+        .[1].stats == {"frames":1,"noise_bytes":0,"pending_bytes":2,"total_bytes":17}'
+refuse "and it is told where" 0 '^metergate: stdin:2: the recording ends in the middle of this line$'
 printf 'Info:MAIN:Time 143\n\nInfo:TuyaMCU:TUYAMCU received: %s \r\nInfo:x\nTUYAMCU received: 55 AA 03 03 00 00 05\n' \
         "$current" | decode --stats -
 expect "an OpenBeken log" 0 '[.[] | .command] == [7,3,null] and .[0].direction == "rx" and .[2].stats.total_bytes == 22'

@@ -181,6 +181,56 @@ static void test_malformed_lines_are_told(void **state) {
         assert_error("TUYAMCU received:\n", "test:1: no bytes; expected " LOGGED);
 }
 
+/* A power cut, a full disk, a connection that broke: what was recorded until then is as good as ever. Nothing that was
+ * good before makes a line good that has its end. */
+static void test_cut_in_a_line(void **state) {
+        static const char *const texts[] = {
+                "1795255200.123 rx 55 AA\n1795255200.456 rx 66 77 88\n",
+                "# kind: stream\n55 AA\n66 77 88\n",
+                "\"2023-12-08 08:45:41\",55AA\"2023-12-08 08:45:42\",66 77 88",
+                "x\nTUYAMCU received: 55 AA\nTUYAMCU received: 66 77 88\n",
+        };
+        static const char all[] = "\x55\xaa\x66\x77\x88";
+
+        (void) state;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+                size_t second = (size_t) (strstr(texts[i], "AA") + 3 - texts[i]);
+
+                for (size_t n = second; n < strlen(texts[i]); n++) {
+                        struct capture *c = open_text(texts[i], n);
+                        struct capture_chunk chunk = next(c, "55AA");
+                        int r = capture_next(c, &chunk);
+
+                        assert_true(r == 0 || (r == 1 && memcmp(chunk.data, all + 2, chunk.len) == 0));
+                        assert_true(texts[i][n] != '\n' || (r == 1 && chunk.len == 3));
+                        if (r == 1)
+                                assert_int_equal(capture_next(c, &chunk), 0);
+                        assert_string_equal(capture_error(c), "");
+                        if (capture_remark(c)[0])
+                                assert_non_null(strstr(capture_remark(c), ": the recording ends in the middle"));
+                        capture_free(c);
+                }
+        }
+        assert_error("55 AA\n66 7\n", "test:2: half a byte in column 4; expected bytes as pairs of hex digits, such as "
+                                       "55 AA 03 00");
+}
+
+static void test_byte_order_mark(void **state) {
+        static const char *const texts[] = { "55AA\n", "# x\n55AA\n", "1795255200.5 rx 55AA\n",
+                                             "\"2023-12-08 08:45:41\",55AA\n", "x\nTUYAMCU received: 55AA\n" };
+
+        (void) state;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+                struct capture *c;
+                char text[64];
+
+                snprintf(text, sizeof text, "\xef\xbb\xbf%s", texts[i]);
+                c = open_string(text);
+                next(c, "55AA");
+                assert_end(c);
+        }
+}
+
 static void test_long_lines(void **state) {
         char *text = malloc(2 * CAPTURE_LINE_MAX);
         struct capture_chunk chunk;
@@ -235,6 +285,8 @@ int main(void) {
                 cmocka_unit_test(test_entries),
                 cmocka_unit_test(test_log_lines),
                 cmocka_unit_test(test_malformed_lines_are_told),
+                cmocka_unit_test(test_cut_in_a_line),
+                cmocka_unit_test(test_byte_order_mark),
                 cmocka_unit_test(test_long_lines),
                 cmocka_unit_test(test_files_that_cannot_be_read),
                 cmocka_unit_test(test_times),
