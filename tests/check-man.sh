@@ -1,6 +1,6 @@
 #!/bin/sh
-# The keys in metergate.yaml(5) are those of the program's own table. `make update-man` writes them there. The commands in
-# metergate(1) are those of the program's help.
+# The keys in metergate.yaml(5) are those of the program's own table. `make update-man` writes them there. The commands
+# in metergate(1) are those of the program's help.
 set -eu
 
 top=${top_srcdir:-$(dirname -- "$0")/..}
@@ -51,7 +51,8 @@ else
 fi
 if command -v groff >/dev/null 2>&1; then
         for name in metergate.1 metergate.yaml.5; do
-                groff -man -Tutf8 -ww "$top/docs/$name" 2>>"$work/complaints" >/dev/null || echo "$name" >>"$work/complaints"
+                groff -man -Tutf8 -ww "$top/docs/$name" 2>>"$work/complaints" >/dev/null ||
+                        echo "$name" >>"$work/complaints"
         done
         [ ! -s "$work/complaints" ] || printf 'not '
         echo "ok 3 - groff has nothing to say against the man pages"

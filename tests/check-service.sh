@@ -40,7 +40,8 @@ fi
 if command -v systemd-sysusers >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         mkdir -p "$work/root/etc"
         status=0
-        output=$(systemd-sysusers --root="$work/root" "$(cd "$top" && pwd)/etc/sysusers.d/metergate.conf" 2>&1) || status=$?
+        output=$(systemd-sysusers --root="$work/root" "$(cd "$top" && pwd)/etc/sysusers.d/metergate.conf" 2>&1) ||
+                status=$?
         result "$status" "sysusers makes the user" "$([ "$status" = 0 ] || printf '%s' "$output")"
         groups=$(sed -n 's/^dialout:.*://p' "$work/root/etc/group" 2>/dev/null || :)
         result "$([ "$groups" = metergate ] && echo 0 || echo 1)" "and puts it into dialout"

@@ -332,8 +332,8 @@ static void update_hint(struct tuya_session *s, uint64_t now_ms) {
                 s->base.hint = "the module is heard, the meter is not: port belongs on the line that the meter sends "
                                "on";
         else if (!up && !s->heard && s->base.state == METER_CONNECTING && s->base.counters[TUYA_ECHOES] == 0)
-                s->base.hint = "nothing understandable arrives: check the power of the meter, RX and TX, and the speed "
-                               "(baud)";
+                s->base.hint = "nothing understandable arrives: check the power of the meter, RX and TX, and the "
+                               "speed (baud)";
         if (!up)
                 return;
         s->base.hint = NULL;

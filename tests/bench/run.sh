@@ -1,6 +1,6 @@
 #!/bin/sh
-# make bench: what the history costs, and what SQLite and rrdtool cost for the same; what an answer over HTTP costs, and
-# what a bare libmicrohttpd costs; what remote write costs. Exits 1 when a promise is missed.
+# make bench: what the history costs, and what SQLite and rrdtool cost for the same; what an answer over HTTP costs,
+# and what a bare libmicrohttpd costs; what remote write costs. Exits 1 when a promise is missed.
 # BENCH_PARTS='http' runs those parts alone.
 # BENCH_DAYS=365 feeds a whole year for the last part (minutes of work) instead of a week.
 set -u
