@@ -131,7 +131,8 @@ def test_what_is_no_action(guarded):
 
 def test_bodies(mcu, guarded):
     asked = queries(mcu)
-    for body, kind in ((b"{}", "application/json"), (b"action=query", "application/x-www-form-urlencoded"), (b"x", None)):
+    for body, kind in ((b"{}", "application/json"), (b"action=query", "application/x-www-form-urlencoded"),
+                       (b"x", None)):
         headers = bearer(CONTROL, **({"Content-Type": kind} if kind else {}))
         is_problem(guarded.get(QUERY, "POST", headers, body), 415, "no body")
     is_problem(guarded.get(QUERY, "POST", bearer(CONTROL), b"x" * 65537), 413)
@@ -163,7 +164,8 @@ def test_each_action_is_told(guarded):
     assert guarded.get(QUERY, "POST", bearer(CONTROL)).status == 202
     guarded.get("/api/v1/meters/main/actions/rejoin", "POST", bearer(CONTROL))
     told = [(e["meter"], e["text"]) for e in actions_told(guarded)]
-    assert told == [("main", "main: somebody asked: query: accepted"), ("main", "main: somebody asked: rejoin: refused")]
+    assert told == [("main", "main: somebody asked: query: accepted"),
+                    ("main", "main: somebody asked: rejoin: refused")]
 
 
 # A plug: a relay, a countdown, the state after a power cut, and what it measures.
@@ -192,7 +194,8 @@ def test_a_datapoint_is_written_and_confirmed(plug):
     assert writes(mcu) == [bytes([1, 1, 0, 1, 1])]
     assert gateway.datapoints()[1]["raw"] == 1
     told = actions_told(gateway)
-    assert [e["text"] for e in told] == ["main: somebody asked: set-datapoint dp 1 to 1: confirmed: the meter reports it"]
+    assert [e["text"] for e in told] == [
+        "main: somebody asked: set-datapoint dp 1 to 1: confirmed: the meter reports it"]
     assert told[0]["value"] == 1
     assert set_datapoint(gateway, dp=9, raw=3600).status == 202
     wait_until(lambda: mcu.values[9] == 3600)

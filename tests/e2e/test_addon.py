@@ -107,7 +107,8 @@ def test_defaults_and_examples_fit_the_schema():
 
 
 def packages(stage):
-    install = re.findall(r"--no-install-recommends \\\n((?: +.*\\\n| +.*\n)+?)(?=COPY| +&&|RUN)", DOCKERFILE.read_text())
+    install = re.findall(r"--no-install-recommends \\\n((?: +.*\\\n| +.*\n)+?)(?=COPY| +&&|RUN)",
+                         DOCKERFILE.read_text())
     return {word for word in install[stage].split() if word != "\\"}
 
 

@@ -1,4 +1,5 @@
-"""What is not sent again, what is compressed, and what is kept: ETag, If-None-Match, gzip, HEAD, as clients meet them."""
+"""What is not sent again, what is compressed, and what is kept: ETag, If-None-Match, gzip, HEAD, as clients meet
+them."""
 import gzip
 import socket
 import subprocess
@@ -12,7 +13,8 @@ LOAD = {18: 1000, 19: 2300, 20: 2300, 101: 500000}
 
 # Every GET that says the same until something happens; the dashboard's files are found in its page.
 STEADY = [
-    "/api/v1", "/api/v1/openapi.json", "/api/v1/meters", "/api/v1/meters/main", "/api/v1/meters/main/now", "/api/v1/meters/main/now/power_w",
+    "/api/v1", "/api/v1/openapi.json", "/api/v1/meters", "/api/v1/meters/main", "/api/v1/meters/main/now",
+    "/api/v1/meters/main/now/power_w",
     "/api/v1/meters/main/datapoints", "/api/v1/meters/main/diagnostics", "/api/v1/meters/main/frames",
     "/api/v1/meters/main/frames?format=capture", "/api/v1/events", "/api/v1/samples", "/api/v1/home-assistant.yaml",
     "/api/v1/meters/main/history?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z",
