@@ -56,8 +56,8 @@ int capture_next(struct capture *c, struct capture_chunk *ret);
 /* "FILE:LINE: what is wrong; what was expected" of the last error. */
 const char *capture_error(const struct capture *c);
 
-/* "FILE:LINE: ..." where the file ended in the middle of a line, as after a power cut; what is whole of that was given.
- * "": it did not. */
+/* "FILE:LINE: ..." where the file ended in the middle of a line, as after a power cut; what is whole of that was
+ * given. "": it did not. */
 const char *capture_remark(const struct capture *c);
 
 struct capture_clock capture_clock_of(const struct capture_chunk *chunk);

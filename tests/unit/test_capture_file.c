@@ -181,8 +181,8 @@ static void test_malformed_lines_are_told(void **state) {
         assert_error("TUYAMCU received:\n", "test:1: no bytes; expected " LOGGED);
 }
 
-/* A power cut, a full disk, a connection that broke: what was recorded until then is as good as ever. Nothing that was
- * good before makes a line good that has its end. */
+/* A power cut, a full disk, a connection that broke: what was recorded until then is as good as ever. A wrong
+ * line that has its end stays wrong. */
 static void test_cut_in_a_line(void **state) {
         static const char *const texts[] = {
                 "1795255200.123 rx 55 AA\n1795255200.456 rx 66 77 88\n",
@@ -211,8 +211,8 @@ static void test_cut_in_a_line(void **state) {
                         capture_free(c);
                 }
         }
-        assert_error("55 AA\n66 7\n", "test:2: half a byte in column 4; expected bytes as pairs of hex digits, such as "
-                                       "55 AA 03 00");
+        assert_error("55 AA\n66 7\n",
+                     "test:2: half a byte in column 4; expected bytes as pairs of hex digits, such as 55 AA 03 00");
 }
 
 static void test_byte_order_mark(void **state) {
