@@ -15,7 +15,7 @@ import tty
 import pytest
 
 from fake_mcu import frame, unit
-from gateway import Process, command, run, wait_until
+from gateway import TIMEOUT, Process, command, run, wait_until
 from player import Simulator
 
 CODE_HEADER = b"$\x01i\x08"   # of a Vue's answer with its install code
@@ -35,7 +35,9 @@ class Line:
 
     def write(self, data, wanted=lambda: True):
         """Waits while the line is full, but for nobody who is gone."""
+        deadline = time.monotonic() + TIMEOUT
         while data and wanted():
+            assert time.monotonic() < deadline, "nobody reads; %d bytes are left" % len(data)
             if select.select([], [self.master], [], 0.1)[1]:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self.master, data):]
@@ -522,12 +524,8 @@ def test_a_reader_that_stands_still(line):
                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     os.close(writer)
     try:
-        os.set_blocking(line.master, False)
-        sent = 0
         # Far more than a pipe holds: the port is read on all the same.
-        while sent < 200000:
-            select.select([], [line.master], [], 10)
-            sent += os.write(line.master, frame(7, unit(18, 77)) * 50)
+        line.write(frame(7, unit(18, 77)) * 14000)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 1
         assert b"stdout: is not read any more" in process.communicate()[1]
