@@ -63,16 +63,6 @@ static int need_channel(struct profile *p, const char *name) {
         return (int) p->n_channels++;
 }
 
-/* Those of three phases bring the first three channels. */
-static void name_phases(struct profile *p, uint8_t layout) {
-        static const char *const phases[] = { "l1", "l2", "l3" };
-
-        if (layout != LAYOUT_VOLTAGES && layout != LAYOUT_CURRENTS && layout != LAYOUT_POWERS)
-                return;
-        for (unsigned i = 0; i < ELEMENTS(phases) && p->n_channels < 1 + ELEMENTS(phases); i++)
-                need_channel(p, phases[i]);
-}
-
 static bool fail(const struct making *m, const char *piece, const char *why) {
         reply_problem(m->reply, 400, "accept", "\"%.80s\": %s", piece, why);
         return false;
@@ -100,7 +90,7 @@ static bool add_row(const struct making *m, const struct accepted_row *a, struct
                 return fail(m, a->text, "the meter has not sent this datapoint");
         if (channel < 0)
                 return fail(m, a->text, "there are too many channels");
-        name_phases(p, row.layout);
+        profile_name_phases(p, row.layout);
         row.channel = (uint8_t) channel;
         row.evidence = EVIDENCE_CAPTURED;
         p->datapoints[p->n_datapoints++] = row;

@@ -23,5 +23,7 @@ int profile_read_datapoints(struct schema_walk *w, const yaml_node_t *node, void
 bool profile_key_fits(const char *key);
 
 int profile_read_evidence(struct schema_walk *w, const yaml_node_t *node, unsigned *ret);
+/* A layout of three phases brings the first three channels: they are made where there are none. */
+void profile_name_phases(struct profile *p, uint8_t layout);
 /* Index of a named channel, -ENOENT when the profile has none of that name. */
 int profile_find_channel(const struct profile *p, const char *name);

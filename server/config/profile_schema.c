@@ -23,6 +23,17 @@ int profile_find_channel(const struct profile *p, const char *name) {
         return -ENOENT;
 }
 
+void profile_name_phases(struct profile *p, uint8_t layout) {
+        static const char *const phases[] = { "l1", "l2", "l3" };
+        unsigned n = sizeof phases / sizeof *phases;
+
+        if (layout != LAYOUT_VOLTAGES && layout != LAYOUT_CURRENTS && layout != LAYOUT_POWERS)
+                return;
+        for (unsigned i = 0; i < n && p->n_channels < 1 + n; i++)
+                if (profile_find_channel(p, phases[i]) < 0)
+                        strcpy(p->channels[p->n_channels++], phases[i]);
+}
+
 static int read_name(struct schema_walk *w, const yaml_node_t *node, void *target) {
         char shown[YAML_SHOW_MAX];
         const char *text;

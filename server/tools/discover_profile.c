@@ -79,12 +79,16 @@ static int channel_index(struct profile *p, const char *name) {
         return (int) p->n_channels++;
 }
 
-/* A raw value that is a phase brings the three. */
+/* A raw value that is a phase brings the three, one of three powers their total. */
 static bool brings(const struct profile_datapoint *row, unsigned quantity) {
-        bool is_phase = row->layout != LAYOUT_NONE;
+        bool is_phase = row->layout == LAYOUT_PHASE || row->layout == LAYOUT_PHASE_VCPQFF ||
+                        row->layout == LAYOUT_PHASE_PQFCV;
 
-        return quantity != Q_NONE && (row->quantity == quantity || (is_phase && (quantity == Q_VOLTAGE ||
-               quantity == Q_CURRENT || quantity == Q_POWER)));
+        if (is_phase && (quantity == Q_VOLTAGE || quantity == Q_CURRENT || quantity == Q_POWER))
+                return true;
+        if (row->layout == LAYOUT_POWERS && quantity == Q_POWER)
+                return true;
+        return quantity != Q_NONE && row->quantity == quantity;
 }
 
 /* A channel has each quantity once: the better guess was there first. */
@@ -122,6 +126,7 @@ static bool make_row(struct profile *p, const struct suggestion *s, struct profi
         channel = channel_index(p, h->channel);
         if (channel < 0)
                 return false;
+        profile_name_phases(p, h->layout);
         *ret = (struct profile_datapoint) {
                 .id = (uint8_t) s->id, .type = s->type, .quantity = h->quantity, .channel = (uint8_t) channel,
                 .evidence = p->evidence, .inverted = h->inverted, .direction_id = (uint8_t) h->direction_id,

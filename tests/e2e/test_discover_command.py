@@ -100,6 +100,41 @@ def test_a_profile_has_each_quantity_once():
     assert "- { dp: 29" not in result.stdout and "# dp 29: perhaps power_w" in result.stdout
 
 
+def three_phases(moments=200, seed=3):
+    """Three voltages in one datapoint, three currents in another, the total and three powers in a third."""
+    rng, lines, watts, told = random.Random(seed), [], [100, 900, 2000], []
+    for i in range(moments):
+        watts = [rng.choice([9, 60, 420, 900, 2100]) * rng.uniform(0.9, 1.1) if rng.random() < 0.2 else w
+                 for w in watts]
+        volts = [round((230 + k + rng.uniform(-1, 1) - w / 600) * 10) for k, w in enumerate(watts)]
+        factors = [0.8 + 0.04 * ((i // 9 + k) % 5) for k in range(3)]
+        milliamperes = [round(w * 10000 / v / f) for w, v, f in zip(watts, volts, factors)]
+        tenths = [round(10 * w) for w in watts]
+        told.append((volts, milliamperes, [sum(tenths), *tenths]))
+        for n, (dp, numbers, width) in enumerate(zip((101, 102, 103), told[-1], (2, 3, 3))):
+            seconds, ms = divmod(START_MS + i * 5000 + 5 * n, 1000)
+            data = b"".join(number.to_bytes(width, "big") for number in numbers)
+            lines.append("%d.%03d rx %s" % (seconds, ms, frame(7, unit(dp, data)).hex(" ")))
+    return "\n".join(lines) + "\n", told
+
+
+def test_three_phases_in_three_datapoints(tmp_path):
+    text, told = three_phases()
+    (tmp_path / "three.txt").write_text(text)
+    found = best(run("discover", tmp_path / "three.txt").stdout)
+    assert {dp: line["layout"] for dp, line in found.items()} == {101: "voltages", 102: "currents", 103: "powers"}
+    assert all(line["level"] in ("medium", "high") and "offset" not in line for line in found.values())
+    (tmp_path / "three.yaml").write_text(run("discover", "--profile", tmp_path / "three.txt").stdout)
+    lines = run("decode", "--profile", tmp_path / "three.yaml", tmp_path / "three.txt").stdout.splitlines()
+    readings = [json.loads(line)["readings"] for line in lines[-3:]]
+    volts, milliamperes, tenths = told[-1]
+    for k, channel in enumerate(("l1", "l2", "l3")):
+        assert readings[0]["channels"][channel] == {"voltage_v": volts[k] / 10}
+        assert readings[1]["channels"][channel] == {"current_a": milliamperes[k] / 1000}
+        assert readings[2]["channels"][channel] == {"power_w": tenths[k + 1] / 10}
+    assert readings[2]["power_w"] == tenths[0] / 10
+
+
 def test_refusals(tmp_path):
     (tmp_path / "plug.txt").write_text(plug(2))
     for arguments, status, words in (

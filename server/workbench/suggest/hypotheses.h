@@ -9,6 +9,9 @@ void hypotheses_of_column(const struct bench *b, unsigned column, struct suggest
 /* Appends what was found of a raw value as a whole. */
 void hypotheses_of_layout(const struct bench *b, const struct circuit *c, struct suggestion *s);
 
+/* Puts the layout of three phases in the place of its words. */
+void hypotheses_fold_blocks(const struct bench *b, struct suggestions *out);
+
 /* Why nothing can be told of a numbered thing. */
 void hypotheses_refuse(const struct bench *b, unsigned series, struct suggestion *s);
 

@@ -82,6 +82,7 @@ static int put_all(const struct bench *b, struct suggestions **ret) {
         for (unsigned i = 0; i < b->n_circuits; i++)
                 if (b->circuits[i].layout != LAYOUT_NONE)
                         put_layout(b, &b->circuits[i], out);
+        hypotheses_fold_blocks(b, out);
         qsort(out->items, out->count, sizeof out->items[0], compare_suggestions);
         put_rest(b, out);
         small = realloc(out, sizeof *out + (out->count + 1) * sizeof out->items[0]);
