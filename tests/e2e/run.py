@@ -14,6 +14,12 @@ def one_line(text):
     return " ".join(str(text).replace("#", "no.").split())
 
 
+def reason_of(report):
+    """Where and why in one place, before the sources: a log may show the beginning alone."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return f"{os.path.basename(crash.path)}:{crash.lineno}: {crash.message}\n" if crash else ""
+
+
 class TapReporter:
     """One line for each test: a failure of its set-up or tear-down counts as its own."""
 
@@ -33,7 +39,7 @@ class TapReporter:
         result = self.results.setdefault(report.nodeid, {"ok": True, "note": "", "text": ""})
         if report.failed:
             result["ok"] = False
-            result["text"] += report.longreprtext + "".join(
+            result["text"] += reason_of(report) + report.longreprtext + "".join(
                 f"\n--- {title}\n{content}" for title, content in report.sections)
         elif report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
