@@ -262,6 +262,23 @@ static void find_total(struct bench *b) {
                 bench_use(b, b->total);
 }
 
+/* Whatever else it was taken for. */
+static bool has_other_side(const struct bench *b, const struct circuit *c) {
+        double logs[MOMENTS_MAX];
+
+        expect(b, c, reactive_at, logs);
+        for (unsigned k = 0; k < b->n_columns; k++) {
+                struct fit f;
+
+                if (b->columns[k].is_flag || (int) k == c->voltage || (int) k == c->current || (int) k == c->power)
+                        continue;
+                f = fit_column(b, logs, &b->columns[k]);
+                if (f.error < FIT_MAX && f.variety > 2 * f.error)
+                        return true;
+        }
+        return false;
+}
+
 /* S^2 = P^2 + Q^2 knows no difference between P and Q: the power factor does, and energy is the integral of P
  * alone. */
 static void settle_reactive(struct bench *b, int circuit) {
@@ -269,8 +286,8 @@ static void settle_reactive(struct bench *b, int circuit) {
         int power = c->power;
         double own, other;
 
-        c->is_settled = c->factor >= 0 || c->reactive < 0;
-        if (c->is_settled)
+        c->is_settled = c->factor >= 0 || (c->reactive < 0 && !has_other_side(b, c));
+        if (c->is_settled || c->reactive < 0)
                 return;
         own = bench_rate_energies(b, circuit);
         c->power = c->reactive;

@@ -49,7 +49,7 @@ double certainty_of_circuit(const struct bench *b, const struct circuit *c) {
                 return c->layout_confidence;
         if (b->columns[c->power].is_word)
                 confidence = fmin(confidence, CAP_UNSURE);
-        if (c->reactive >= 0 && !c->is_settled)
+        if (!c->is_settled)
                 return fmin(confidence, CAP_SYMMETRIC);
         if ((c->score - c->swapped < SWAPPED_MARGIN || c->score - c->nearest < NEAREST_MARGIN) && !has_register(b, c))
                 confidence = fmin(confidence, CAP_UNSURE);
