@@ -30,6 +30,7 @@ from unknown_meter import ELECTRIC, Recording, frame, record
 RECORDINGS = int(os.environ.get("METERGATE_RECORDINGS", "60"))
 SEED = os.environ.get("METERGATE_SEED", "20261121")  # the same recordings every time, unless told otherwise
 ENOUGH = 0.95
+COMMON_SCALES = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10), Fraction(1, 100), None]
 GAUGES = ("voltage_v", "current_a", "power_w")
 
 needs_captures = pytest.mark.skipif(not known_captures.folder().is_dir(), reason="no captures of real meters here")
@@ -135,6 +136,19 @@ def test_traces_with_scales_of_real_meters(told, known):
     tuples = sorted(known.tuples, key=str)
     score = trial(told, lambda rng: unknown_cases.from_traces(rng, known, rng.choice(tuples)))
     assert score.share(RIGHT) >= ENOUGH
+
+
+@needs_traces
+@pytest.mark.parametrize("name, rows", [
+    ("pzem_meter1", 6000), ("pzem_meter2", 6000), ("pzem_meter4", 6000), ("tuya_plug_2025-08-17", 40000),
+    ("tuya_plug_2025-08-20", 40000), ("uci_house_1min_2007-01-02", 20000)])
+def test_whole_trace(name, rows, told, known):
+    """Half a day, or two weeks by the minute: what there is too much of is not what is looked at alone."""
+    recording = unknown_cases.whole_trace(random.Random(name), name, rows, known, COMMON_SCALES)
+    rows = judge(recording, told(recording.text()))
+    show(rows)
+    assert [str(row) for row in rows if row.wrong_and_high] == []
+    assert [str(row) for row in rows if row.truth.quantity in GAUGES and row.verdict != RIGHT] == []
 
 
 def test_households_with_scales_of_real_meters(told, known):

@@ -44,6 +44,14 @@ class Source:
         return electric.complete(rng, rows)
 
 
+class Whole(Source):
+    """A trace from its beginning, as it was measured, up to so many rows."""
+
+    def loads(self, count=None):
+        path = traces_dir() / (self.name + ".csv.gz")
+        return electric.complete(self.rng, electric.trace(path, 0, count or self.rows)[0])
+
+
 def numbers(rng):
     """take() gives a datapoint number that says nothing."""
     free = rng.sample(range(1, 256), 100)
@@ -256,6 +264,14 @@ def make(rng, source, known, scales, kind=None, product=None):
 def from_traces(rng, known, scales, kind=None):
     name, rows = rng.choice(TRACES)
     return make(rng, Source(rng, name, rows), known, scales, kind)
+
+
+def whole_trace(rng, name, rows, known, scales):
+    """One phase of a trace with a register, and nothing beside it but what is no reading."""
+    def alone(rng, source, scales):
+        loads, take = source.loads(), numbers(rng)
+        return loads, channel_points(rng, take, loads, scales), take
+    return make(rng, Whole(rng, name, rows), known, scales, alone)
 
 
 def made_up(rng, known, scales, kind=None):

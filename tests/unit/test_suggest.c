@@ -104,6 +104,57 @@ static void test_a_long_recording(void **state) {
         unknown_end(&m);
 }
 
+/* Loads that change all the time, so that thousands of them are merged: the register is by their true integral. */
+static void test_a_register_of_a_long_recording(void **state) {
+        struct unknown_meter m;
+        double wh = 0;
+
+        (void) state;
+        unknown_begin(&m, 33);
+        for (unsigned i = 0; i < 30000; i++) {
+                struct load l = unknown_load(&m);
+
+                unknown_step(&m, &l);
+                tell_three(&m, &l, &plug);
+                unknown_tell(&m, ENERGY, DATAPOINT_VALUE, lround(51234 + floor(wh / 1000)));
+                unknown_wait(&m, 60);
+                wh += l.now * 60 / 3600;
+        }
+        assert_true(observations_slot_ms(m.observations) > 0);
+        unknown_suggest(&m, false);
+        assert_int_equal(unknown_best(&m, ENERGY)->quantity, Q_ENERGY_IMPORT);
+        assert_int_equal(unknown_best(&m, ENERGY)->scale_den * unknown_best(&m, POWER)->scale_num,
+                         unknown_best(&m, POWER)->scale_den / 10 * unknown_best(&m, ENERGY)->scale_num);
+        assert_non_null(strstr(unknown_best(&m, ENERGY)->evidence[0], "by the integral of the power within 0."));
+        unknown_end(&m);
+}
+
+/* A plug whose machine runs for ten minutes twice a day, while its voltage never rests. */
+static void test_a_day_with_little_in_it(void **state) {
+        struct load off = { .watts = 0, .factor = 1 }, l = off;
+        struct unknown_meter m;
+        unsigned loads;
+
+        (void) state;
+        unknown_begin(&m, 34);
+        for (unsigned i = 0; i < 43200; i++) {
+                if (i % 20000 >= 8000 && i % 20000 < 8300 && i % 50 == 0)
+                        l = unknown_load(&m);
+                if (i % 20000 == 8300)
+                        l = off;
+                unknown_step(&m, &l);
+                tell_three(&m, &l, &rail);
+                unknown_wait(&m, 2);
+        }
+        unknown_suggest(&m, false);
+        assert_meaning(&m, VOLTAGE, Q_VOLTAGE, 10);
+        assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
+        assert_meaning(&m, POWER, Q_POWER, 1);
+        assert_int_equal(sscanf(unknown_best(&m, POWER)->evidence[1], "both were compared at %u", &loads), 1);
+        assert_in_range(loads, 6, 12);
+        unknown_end(&m);
+}
+
 static void tell_register(struct unknown_meter *m, const struct load *l, double wh) {
         (void) l;
         unknown_tell(m, ENERGY, DATAPOINT_VALUE, 51234 + (int64_t) (wh / 10));
@@ -442,6 +493,7 @@ static void test_random_households(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_three), cmocka_unit_test(test_a_long_recording),
+                cmocka_unit_test(test_a_register_of_a_long_recording), cmocka_unit_test(test_a_day_with_little_in_it),
                 cmocka_unit_test(test_a_scale_that_is_the_only_one),
                 cmocka_unit_test(test_a_register),
                 cmocka_unit_test(test_nothing_of_energy_without_times),

@@ -53,10 +53,19 @@ static void add_part(struct integral *w, double area, double at_s) {
 }
 
 /* The integral that was kept is exact where runs were merged; words of raw values have none. */
-static double area_until(const struct integral *w, const struct observed_run *r, double at_s) {
-        bool has_integral = !w->column->is_word && w->column->layout == LAYOUT_NONE;
+static bool has_integral(const struct column *c) {
+        return !c->is_word && c->layout == LAYOUT_NONE;
+}
 
-        return has_integral ? r->area : w->area + w->value * (at_s - w->at_s);
+static double area_until(const struct integral *w, const struct observed_run *r, double at_s) {
+        return has_integral(w->column) ? r->area : w->area + w->value * (at_s - w->at_s);
+}
+
+/* The mean up to the next run: where runs were merged the value did not stay so long. */
+static double mean_from(const struct integral *w, const struct observed_run *const *runs, unsigned n) {
+        double dt_s = w->i > 0 && w->i < n ? (double) (runs[w->i]->from_ms - runs[w->i - 1]->from_ms) / 1000 : 0;
+
+        return has_integral(w->column) && dt_s > 0 ? (runs[w->i]->area - runs[w->i - 1]->area) / dt_s : w->value;
 }
 
 /* Up to that time; times must not go back. */
@@ -78,8 +87,10 @@ static double integral_until(struct integral *w, double until_s) {
                 w->has_value = !isnan(w->value);
         }
         if (w->has_value && until_s > w->at_s) {
-                add_part(w, w->value * (until_s - w->at_s), until_s);
-                w->area += w->value * (until_s - w->at_s);
+                double area = mean_from(w, runs, n) * (until_s - w->at_s);
+
+                add_part(w, area, until_s);
+                w->area += area;
                 w->at_s = until_s;
         }
         return w->sum;

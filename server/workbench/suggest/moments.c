@@ -88,23 +88,73 @@ static unsigned count_groups(const struct picker *p) {
         return n;
 }
 
-/* Of each of MOMENTS_MAX equal parts the group that holds longest. */
-static void pick_moments(struct bench *b, const struct picker *p) {
-        unsigned groups = count_groups(p), n = 0, part = 0;
-        unsigned parts = groups < MOMENTS_MAX ? groups : MOMENTS_MAX;
+/* How much each series moved, and where it was last. */
+struct motion {
+        bool has_value;
+        double last, all;
+};
 
+static double move(struct motion *m, const struct observed_run *r) {
+        double value = r->len == 0 ? (double) r->number : 0;
+        double by = !m->has_value ? 0 : r->len == 0 ? fabs(value - m->last) : 1;
+
+        m->has_value = true;
+        m->last = value;
+        return by;
+}
+
+static unsigned measure_motion(const struct picker *p, struct motion *motions) {
+        unsigned moving = 0;
+
+        for (unsigned i = 0; i < p->n_runs; i++) {
+                struct motion *m = &motions[p->runs[i].series];
+
+                m->all += move(m, &p->runs[i]);
+        }
+        for (unsigned i = 0; i < DATAPOINTS_MAX; i++) {
+                moving += motions[i].all > 0;
+                motions[i].has_value = false;
+        }
+        return moving;
+}
+
+/* Share of all motion that lies in the runs from i up to end, each series counting as much as any other. */
+static double motion_of(const struct picker *p, struct motion *motions, unsigned moving, unsigned i, unsigned end) {
+        double sum = 0;
+
+        for (; i < end; i++) {
+                struct motion *m = &motions[p->runs[i].series];
+                double by = move(m, &p->runs[i]);
+
+                sum += m->all > 0 ? by / m->all / moving : 0;
+        }
+        return sum;
+}
+
+/* Of MOMENTS_MAX parts the group each that holds longest. The parts are equal, half by the number of groups, half by
+ * what moves in them: a load that is there for minutes of a day would hardly be seen otherwise. */
+static void pick_moments(struct bench *b, const struct picker *p) {
+        struct motion motions[DATAPOINTS_MAX] = { 0 };
+        unsigned groups = count_groups(p), moving = measure_motion(p, motions), n = 0, part = 0;
+        double moved = 0;
+
+        b->n_moments = 0;
         for (unsigned i = 0; i < p->n_runs; n++) {
-                unsigned end = group_end(p, i), own = (unsigned) ((uint64_t) n * parts / groups);
+                unsigned end = group_end(p, i), own = n;
                 double hold = hold_s(p, end);
 
-                if (own >= part || hold > b->weight[own]) {
-                        b->at_s[own] = (double) (p->runs[end - 1].from_ms - p->first_ms) / 1000;
-                        b->weight[own] = hold;
+                moved += motion_of(p, motions, moving, i, end);
+                if (groups > MOMENTS_MAX)
+                        own = (unsigned) ((n / (double) groups + fmin(moved, 1)) / 2 * (MOMENTS_MAX - 1));
+                if (b->n_moments == 0 || own > part)
+                        b->weight[b->n_moments++] = -1;
+                if (hold > b->weight[b->n_moments - 1]) {
+                        b->at_s[b->n_moments - 1] = (double) (p->runs[end - 1].from_ms - p->first_ms) / 1000;
+                        b->weight[b->n_moments - 1] = hold;
                 }
-                part = own + 1;
+                part = own;
                 i = end;
         }
-        b->n_moments = parts;
 }
 
 /* ---- columns ---- */
