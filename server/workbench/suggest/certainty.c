@@ -4,7 +4,7 @@
 
 /* Nats by which current and power must be better than the other way round: what usual power factors and scales say
  * for it at 230 V, and a little more. */
-#define SWAPPED_MARGIN 8
+#define SWAPPED_MARGIN 10
 #define NEAREST_MARGIN 5   /* nats by which they must be better than either with another column */
 #define CONTEST_MARGIN 1.5 /* nats by which a voltage must be better than one of another size */
 #define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */

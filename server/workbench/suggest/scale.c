@@ -33,7 +33,7 @@ static double count_energies(int energy) {
         case 0:
                 return 1;
         default:
-                return 0.3;
+                return 0.05;
         }
 }
 
