@@ -265,7 +265,7 @@ struct capture_counts capture_intake_counts(const struct capture_intake *in, enu
 
         return (struct capture_counts) {
                 .bytes = s->bytes, .frames = s->framer.frames, .noise_bytes = s->framer.noise_bytes,
-                .blanked_bytes = s->blanked, .strays = s->strays,
+                .strays = s->strays,
         };
 }
 

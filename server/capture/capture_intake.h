@@ -27,7 +27,6 @@ struct capture_intake_callbacks {
 struct capture_counts {
         uint64_t bytes, frames;
         uint64_t noise_bytes;      /* outside any frame; of text too, where a protocol has some */
-        uint64_t blanked_bytes;
         uint64_t strays;           /* frames of the meter on the line to it, where they differ from those to it */
 };
 

@@ -10,6 +10,7 @@
 #include "protocols/protocol.h"
 #include "protocols/quantity.h"
 
+#define REPLAY_SPEED_ONE 1000  /* a recording is replayed as fast as it was made */
 #define METERS_MAX        32   /* a Pi with a full USB hub; each costs some 40 KiB */
 #define METER_ID_MAX      32
 #define CONFIG_ERROR_MAX  512
@@ -53,7 +54,7 @@ struct meter_config {
         char *port_tx;                    /* what is sent to the meter, only listening; NULL: not heard apart */
         struct {
                 char *path;               /* NULL: port is no recording */
-                uint32_t speed;           /* in thousandths */
+                uint32_t speed;           /* in 1/REPLAY_SPEED_ONE of that of the recording */
         } replay;
         uint32_t baud;                    /* 0: auto */
         enum meter_role role;

@@ -138,7 +138,7 @@ static int read_replay(struct schema_walk *w, const yaml_node_t *node, const cha
         m->port = strdup(text);
         if (!file || !m->port)
                 return schema_no_memory(w);
-        m->replay.speed = 1000;
+        m->replay.speed = REPLAY_SPEED_ONE;
         r = settings ? read_speed(w, node, settings, &m->replay.speed) : 0;
         if (r < 0)
                 return r;

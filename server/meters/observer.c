@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#define SPEED_ONE 1000
+#include "config/config.h"
 
 static bool is_known(const struct protocol *protocol, const struct profile *profile, const struct datapoint *d) {
         struct attribute_info info;
@@ -31,7 +31,7 @@ static bool has_unknown(struct observer *o, const struct protocol *protocol, con
 
 /* Real time to that of the recording. */
 static uint64_t recorded_ms(const struct observer *o, uint64_t real_ms) {
-        return o->speed > 0 ? real_ms * o->speed / SPEED_ONE : real_ms;
+        return o->speed > 0 ? real_ms * o->speed / REPLAY_SPEED_ONE : real_ms;
 }
 
 void observer_note(struct observer *o, uint64_t now_ms, const struct protocol *protocol,
@@ -78,7 +78,7 @@ bool observer_since(const struct observer *o, uint64_t *ret_ms) {
                 return false;
         observations_span(o->observations, ret_ms, &last_ms);
         if (o->speed > 0)
-                *ret_ms = (*ret_ms * SPEED_ONE + o->speed - 1) / o->speed;
+                *ret_ms = (*ret_ms * REPLAY_SPEED_ONE + o->speed - 1) / o->speed;
         return true;
 }
 

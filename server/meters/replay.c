@@ -85,7 +85,7 @@ static uint64_t pause_us(const struct replay *r) {
                 gap_ms = r->chunk.utc_ms - r->last.utc_ms;
                 gap_ms = gap_ms < 0 ? 0 : gap_ms > GAP_MAX_MS ? GAP_MAX_MS : gap_ms;
         }
-        return (uint64_t) gap_ms * 1000 * 1000 / r->speed;
+        return (uint64_t) gap_ms * 1000 * REPLAY_SPEED_ONE / r->speed;
 }
 
 static void next_chunk(struct replay *r, uint64_t now_us) {

@@ -85,7 +85,9 @@ static int64_t most_flow_mw(const struct meter_config *c) {
 
         if (!c->replay.path)
                 return power;
-        return __builtin_mul_overflow(power, (int64_t) c->replay.speed, &power) ? INT64_MAX : power / 1000;
+        if (__builtin_mul_overflow(power, (int64_t) c->replay.speed, &power))
+                return INT64_MAX;
+        return power / REPLAY_SPEED_ONE;
 }
 
 static struct counter_limits limits_of(const struct meter_config *c) {

@@ -161,7 +161,7 @@ static bool counts_as_known(const struct values *v, const struct reading *r) {
 
 /* A recording that is replayed at another speed has registers of other times than ours. */
 static bool has_our_time(const struct meter_config *c) {
-        return !c->replay.path || c->replay.speed == 1000;
+        return !c->replay.path || c->replay.speed == REPLAY_SPEED_ONE;
 }
 
 static void watch(struct values *v, const struct report *report) {
