@@ -13,45 +13,14 @@
 #include "tests/unit/unknown_meter.h"
 #include "tools/random.h"
 
-enum { CURRENT = 41, POWER = 7, VOLTAGE = 99, OTHER = 55, ENERGY = 12, EXPORTED = 13, FLAG = 30 };
-
-/* Scales as 1/n. */
-struct scales {
-        double volts, amperes, watts;
-};
-
-static const struct scales plug = { 10, 1000, 10 }, rail = { 10, 1000, 1 };
-
-static void tell_three(struct unknown_meter *m, const struct load *l, const struct scales *s) {
-        unknown_tell(m, CURRENT, DATAPOINT_VALUE, lround(l->amperes * s->amperes));
-        unknown_tell(m, POWER, DATAPOINT_VALUE, lround(l->now * s->watts));
-        unknown_tell(m, VOLTAGE, DATAPOINT_VALUE, lround(l->volts * s->volts));
-}
-
-/* Some minutes of a meter; each is called after the three were told, with what flowed so far in Wh. */
-static void play(struct unknown_meter *m, const struct scales *s, unsigned moments,
-                 void (*each)(struct unknown_meter *m, const struct load *l, double wh)) {
-        struct load l = unknown_load(m);
-        double wh = 0;
-
-        for (unsigned i = 0; i < moments; i++) {
-                if (i % 5 == 4)
-                        l = unknown_load(m);
-                unknown_step(m, &l);
-                tell_three(m, &l, s);
-                if (each)
-                        each(m, &l, wh);
-                unknown_wait(m, 10);
-                wh += l.now * 10 / 3600;
-        }
-}
+enum { OTHER = 55, ENERGY = 12, EXPORTED = 13, FLAG = 30 };
 
 static void test_the_three(void **state) {
         struct unknown_meter m;
 
         (void) state;
         unknown_begin(&m, 1);
-        play(&m, &plug, 120, NULL);
+        unknown_play(&m, &plug, 120, NULL);
         unknown_suggest(&m, false);
         assert_meaning(&m, VOLTAGE, Q_VOLTAGE, 10);
         assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
@@ -68,7 +37,7 @@ static void test_a_scale_that_is_the_only_one(void **state) {
 
         (void) state;
         unknown_begin(&m, 2);
-        play(&m, &rail, 120, NULL);
+        unknown_play(&m, &rail, 120, NULL);
         unknown_suggest(&m, false);
         assert_meaning(&m, POWER, Q_POWER, 1);
         assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
@@ -92,7 +61,7 @@ static void test_a_long_recording(void **state) {
                 if (random_below(&m.random, 100) == 0)
                         l.watts = l.watts > 100 ? 9 : 2100;
                 unknown_step(&m, &l);
-                tell_three(&m, &l, &coarse);
+                unknown_tell_three(&m, &l, &coarse);
                 unknown_wait(&m, 1);
         }
         assert_true(observations_slot_ms(m.observations) > 0);
@@ -115,7 +84,7 @@ static void test_a_register_of_a_long_recording(void **state) {
                 struct load l = unknown_load(&m);
 
                 unknown_step(&m, &l);
-                tell_three(&m, &l, &plug);
+                unknown_tell_three(&m, &l, &plug);
                 unknown_tell(&m, ENERGY, DATAPOINT_VALUE, lround(51234 + floor(wh / 1000)));
                 unknown_wait(&m, 60);
                 wh += l.now * 60 / 3600;
@@ -143,7 +112,7 @@ static void test_a_day_with_little_in_it(void **state) {
                 if (i % 20000 == 8300)
                         l = off;
                 unknown_step(&m, &l);
-                tell_three(&m, &l, &rail);
+                unknown_tell_three(&m, &l, &rail);
                 unknown_wait(&m, 2);
         }
         unknown_suggest(&m, false);
@@ -165,7 +134,7 @@ static void test_a_register(void **state) {
 
         (void) state;
         unknown_begin(&m, 3);
-        play(&m, &plug, 300, tell_register);
+        unknown_play(&m, &plug, 300, tell_register);
         unknown_suggest(&m, false);
         assert_meaning(&m, ENERGY, Q_ENERGY_IMPORT, 100);
         assert_false(unknown_best(&m, ENERGY)->is_increment);
@@ -179,7 +148,7 @@ static void test_nothing_of_energy_without_times(void **state) {
 
         (void) state;
         unknown_begin(&m, 3);
-        play(&m, &plug, 300, tell_register);
+        unknown_play(&m, &plug, 300, tell_register);
         unknown_suggest(&m, true);
         assert_int_equal(unknown_suggestion(&m, ENERGY)->count, 0);
         assert_meaning(&m, POWER, Q_POWER, 10);
@@ -197,7 +166,7 @@ static void test_a_clock_is_no_energy(void **state) {
 
         (void) state;
         unknown_begin(&m, 4);
-        play(&m, &plug, 300, tell_clock);
+        unknown_play(&m, &plug, 300, tell_clock);
         unknown_suggest(&m, false);
         assert_cannot_tell(&m, OTHER, "it only grows, but not by the power that was seen");
         unknown_end(&m);
@@ -219,7 +188,7 @@ static void test_increments(void **state) {
         (void) state;
         told_wh = 0;
         unknown_begin(&m, 5);
-        play(&m, &plug, 400, tell_increments);
+        unknown_play(&m, &plug, 400, tell_increments);
         unknown_suggest(&m, false);
         assert_meaning(&m, ENERGY, Q_ENERGY_IMPORT, 1000);
         assert_true(unknown_best(&m, ENERGY)->is_increment);
@@ -241,7 +210,7 @@ static void test_directions(void **state) {
                 if (i % 5 == 4)
                         l = unknown_load(&m);
                 unknown_step(&m, &l);
-                tell_three(&m, &l, &plug);
+                unknown_tell_three(&m, &l, &plug);
                 unknown_tell(&m, FLAG, DATAPOINT_ENUM, back);
                 unknown_tell(&m, ENERGY, DATAPOINT_VALUE, 7000 + (int64_t) (imported / 10));
                 unknown_tell(&m, EXPORTED, DATAPOINT_VALUE, 900 + (int64_t) (exported / 10));
@@ -336,7 +305,7 @@ static void test_power_factor_reactive_power_and_frequency(void **state) {
 
         (void) state;
         unknown_begin(&m, 8);
-        play(&m, &plug, 200, tell_factor_and_var);
+        unknown_play(&m, &plug, 200, tell_factor_and_var);
         unknown_suggest(&m, false);
         assert_meaning(&m, POWER, Q_POWER, 10);
         assert_meaning(&m, OTHER, Q_POWER_FACTOR, 100);
@@ -360,7 +329,7 @@ static void test_distractors(void **state) {
 
         (void) state;
         unknown_begin(&m, 9);
-        play(&m, &plug, 200, tell_distractors);
+        unknown_play(&m, &plug, 200, tell_distractors);
         unknown_suggest(&m, false);
         assert_meaning(&m, POWER, Q_POWER, 10);
         assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
@@ -379,12 +348,12 @@ static void test_zeros_of_a_start_are_no_evidence(void **state) {
 
         (void) state;
         unknown_begin(&m, 10);
-        tell_three(&m, &nothing, &plug);
+        unknown_tell_three(&m, &nothing, &plug);
         unknown_wait(&m, 30);
-        play(&m, &plug, 80, NULL);
-        tell_three(&m, &nothing, &plug);
+        unknown_play(&m, &plug, 80, NULL);
+        unknown_tell_three(&m, &nothing, &plug);
         unknown_wait(&m, 30);
-        play(&m, &plug, 80, NULL);
+        unknown_play(&m, &plug, 80, NULL);
         unknown_suggest(&m, false);
         assert_meaning(&m, VOLTAGE, Q_VOLTAGE, 10);
         assert_meaning(&m, CURRENT, Q_CURRENT, 1000);
@@ -416,7 +385,7 @@ static void test_known_rows_are_left_out(void **state) {
         p->datapoints[0] = (struct profile_datapoint) { .id = OTHER, .scale_num = 1, .scale_den = 1 };
         unknown_begin(&m, 4);
         m.profile = p;
-        play(&m, &plug, 50, tell_clock);
+        unknown_play(&m, &plug, 50, tell_clock);
         unknown_suggest(&m, false);
         for (unsigned i = 0; i < m.found->count; i++)
                 assert_int_not_equal(m.found->items[i].id, OTHER);
@@ -469,7 +438,7 @@ static void test_random_households(void **state) {
 
                 unknown_begin(&m, seed + n);
                 s = &all[random_below(&m.random, 4)];
-                play(&m, s, 60 + random_below(&m.random, 200), tell_distractors);
+                unknown_play(&m, s, 60 + random_below(&m.random, 200), tell_distractors);
                 unknown_suggest(&m, false);
                 for (unsigned k = 0; k < 3; k++) {
                         const unsigned quantities[] = { Q_VOLTAGE, Q_CURRENT, Q_POWER };

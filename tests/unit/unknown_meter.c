@@ -68,6 +68,30 @@ void unknown_step(struct unknown_meter *m, struct load *l) {
         l->var = l->volts * l->amperes * sqrt(1 - l->factor * l->factor);
 }
 
+void unknown_tell_three(struct unknown_meter *m, const struct load *l, const struct scales *s) {
+        unknown_tell(m, CURRENT, DATAPOINT_VALUE, lround(l->amperes * s->amperes));
+        unknown_tell(m, POWER, DATAPOINT_VALUE, lround(l->now * s->watts));
+        unknown_tell(m, VOLTAGE, DATAPOINT_VALUE, lround(l->volts * s->volts));
+}
+
+void unknown_play(struct unknown_meter *m, const struct scales *s, unsigned moments,
+                  void (*each)(struct unknown_meter *m, const struct load *l, double wh)) {
+        struct load l = unknown_load(m);
+        double wh = 0;
+
+        for (unsigned i = 0; i < moments; i++) {
+                if (i % 5 == 4)
+                        l = unknown_load(m);
+                unknown_step(m, &l);
+                if (s)
+                        unknown_tell_three(m, &l, s);
+                if (each)
+                        each(m, &l, wh);
+                unknown_wait(m, 10);
+                wh += l.now * 10 / 3600;
+        }
+}
+
 void unknown_suggest(struct unknown_meter *m, bool has_no_times) {
         const struct suggest_settings settings = {
                 .protocol = &tuyamcu_protocol, .profile = m->profile, .has_no_times = has_no_times,

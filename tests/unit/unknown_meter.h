@@ -17,6 +17,16 @@ struct load {
         double volts, amperes, now, var;           /* at this moment; now: W */
 };
 
+/* Datapoints of the three. */
+enum { CURRENT = 41, POWER = 7, VOLTAGE = 99 };
+
+/* As 1/n. */
+struct scales {
+        double volts, amperes, watts;
+};
+
+static const struct scales plug = { 10, 1000, 10 }, rail = { 10, 1000, 1 };
+
 void unknown_begin(struct unknown_meter *m, uint64_t seed);
 void unknown_end(struct unknown_meter *m);
 
@@ -29,6 +39,12 @@ double unknown_noise(struct unknown_meter *m);     /* -1..1 */
 struct load unknown_load(struct unknown_meter *m);
 /* A moment later. */
 void unknown_step(struct unknown_meter *m, struct load *l);
+
+void unknown_tell_three(struct unknown_meter *m, const struct load *l, const struct scales *s);
+/* Some minutes of a meter: at each moment the three are told, unless s is NULL, and then each is called, unless it
+ * is, with what flowed so far in Wh. */
+void unknown_play(struct unknown_meter *m, const struct scales *s, unsigned moments,
+                  void (*each)(struct unknown_meter *m, const struct load *l, double wh));
 
 void unknown_suggest(struct unknown_meter *m, bool has_no_times);
 const struct suggestion *unknown_suggestion(const struct unknown_meter *m, uint16_t id);
