@@ -262,8 +262,8 @@ static void find_total(struct bench *b) {
                 bench_use(b, b->total);
 }
 
-/* Whatever else it was taken for. */
-static bool has_other_side(const struct bench *b, const struct circuit *c) {
+/* At a voltage, whatever else it was taken for. */
+static bool has_other_side_at(const struct bench *b, const struct circuit *c) {
         double logs[MOMENTS_MAX];
 
         expect(b, c, reactive_at, logs);
@@ -274,6 +274,20 @@ static bool has_other_side(const struct bench *b, const struct circuit *c) {
                         continue;
                 f = fit_column(b, logs, &b->columns[k]);
                 if (f.error < FIT_MAX && f.variety > 2 * f.error)
+                        return true;
+        }
+        return false;
+}
+
+/* Of two that may be the voltage the wrong one can hide it. */
+static bool has_other_side(const struct bench *b, const struct circuit *c) {
+        struct circuit tried = *c;
+
+        if (has_other_side_at(b, c))
+                return true;
+        for (unsigned k = 0; k < b->n_voltages; k++) {
+                tried.voltage = b->voltages[k];
+                if (tried.voltage != c->voltage && has_other_side_at(b, &tried))
                         return true;
         }
         return false;

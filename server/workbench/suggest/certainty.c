@@ -9,6 +9,9 @@
 #define CONTEST_MARGIN 1.5 /* nats by which a voltage must be better than one of another size */
 #define FEW_COUNTS     100 /* numbers this small are like too many others: temperatures, shares */
 #define VARIED_MIN     0.1 /* share of the loads */
+/* A lower power factor is rare, and a steady one of unrelated columns may look like it. From 0.6 to 0.8 active and
+ * reactive power, and so their integrals, are of one size. */
+#define FACTOR_LOW     0.8
 #define ASSOCIATED     3   /* nats */
 #define STEPS_MIN      3   /* nats */
 #define LEVELS_MIN     4
@@ -55,8 +58,7 @@ double certainty_of_circuit(const struct bench *b, const struct circuit *c) {
                 confidence = fmin(confidence, CAP_UNSURE);
         if (c->peak_current < FEW_COUNTS || c->peak_power < FEW_COUNTS / 4.0)
                 confidence = fmin(confidence, CAP_UNSURE);
-        /* A low power factor is rare, and a steady one of unrelated columns may look like it. */
-        if (c->power_factor < 0.7 || !circuit_has_factor(c))
+        if (c->power_factor < FACTOR_LOW || !circuit_has_factor(c))
                 confidence = fmin(confidence, CAP_UNSURE);
         return is_seen_together(c) ? confidence : fmin(confidence, CAP_FEW);
 }
