@@ -300,9 +300,15 @@ class Gateway(Process):
         return fetch(self.http_port, path, method, headers, body, self.unix)
 
     def json(self, path):
-        answer = self.get(path)
+        """As every client is told to, it asks again while the history is still being read."""
+        answer = wait_until(lambda: self.settled(path))
         assert answer.status == 200, "%s: %r" % (path, answer)
         return answer.json
+
+    def settled(self, path):
+        """The answer, or None for "try again soon"."""
+        answer = self.get(path)
+        return None if answer.status == 503 and b"the history is being read" in answer.body else answer
 
     def now(self, meter="main"):
         return self.json("/api/v1/meters/%s/now" % meter)
