@@ -19,6 +19,7 @@ void values_begin(struct values *v, const struct protocol *protocol, const struc
                 completeness_begin(&v->completeness, clock_now_ms());
         v->has_reading = false;
         v->restored = false;
+        v->early.count = 0;
         recorder_define(&v->recorder, v->config->id, &v->series, v->config->stale_after_ms);
         values_restore(v);
 }
@@ -73,6 +74,17 @@ static void renew_energies(struct values *v) {
         }
 }
 
+/* What a register said is still so: it would have told that it moved on. */
+static void take_early(struct values *v) {
+        struct report early = v->early;
+
+        v->early.count = 0;
+        if (early.at_ms < v->last_reading_ms)
+                early.at_ms = v->last_reading_ms;
+        if (early.count > 0)
+                values_take(v, &early, v->early_frame);
+}
+
 void values_restore(struct values *v) {
         bool may_show;
 
@@ -83,6 +95,7 @@ void values_restore(struct values *v) {
         for (unsigned i = 0; i < v->series.count; i++)
                 restore_series(v, &v->series.items[i], may_show);
         renew_energies(v);
+        take_early(v);
 }
 
 /* ---- what is believed ---- */
@@ -118,6 +131,21 @@ static bool take_limits(struct values *v, const struct report *report, uint64_t 
         return false;
 }
 
+/* True while nobody knows where the counter had been: then the reading counts when that is known. */
+static bool has_to_wait(struct values *v, const struct report *report, uint64_t frame, const struct reading *raw,
+                        const struct reading *scaled) {
+        if (v->restored || quantity_catalogue[raw->quantity].kind != QUANTITY_COUNTER)
+                return false;
+        if (raw->is_increment)
+                totals_wait(&v->totals, scaled);
+        else if (report_set(&v->early, *raw)) {
+                v->early.at_ms = report->at_ms;
+                v->early_frame = frame;
+                v->withheld_early++;
+        }
+        return true;
+}
+
 /* False while the register cannot be believed; then its value is not published. */
 static bool take_counter(struct values *v, const struct report *report, uint64_t frame, struct reading *r) {
         struct reading shown = *r;
@@ -127,12 +155,6 @@ static bool take_counter(struct values *v, const struct report *report, uint64_t
 
         if (quantity_catalogue[r->quantity].kind != QUANTITY_COUNTER)
                 return true;
-        if (!v->restored && r->is_increment)
-                totals_wait(&v->totals, r);
-        if (!v->restored) {
-                v->withheld_early += !r->is_increment;
-                return false;
-        }
         before = totals_find(&v->totals, r->channel, r->quantity);
         j.has_previous = before && before->known;
         j.previous = j.has_previous ? before->reading : 0;
@@ -203,9 +225,11 @@ void values_take(struct values *v, struct report *report, uint64_t frame) {
 
         values_restore(v);
         for (unsigned i = 0; i < report->count; i++) {
-                struct reading r = report->readings[i];
+                const struct reading raw = report->readings[i];
+                struct reading r = raw;
 
-                if (take_limits(v, report, frame, &r) && take_counter(v, report, frame, &r))
+                if (take_limits(v, report, frame, &r) && !has_to_wait(v, report, frame, &raw, &r) &&
+                    take_counter(v, report, frame, &r))
                         report->readings[kept++] = r;
         }
         report->count = kept;

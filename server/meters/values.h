@@ -32,12 +32,15 @@ struct values {
         bool has_reading;
         uint64_t last_reading_ms;
         uint64_t withheld_by_limits, withheld_early;
+        struct report early;                 /* the newest of each register, while nobody knows where it had been */
+        uint64_t early_frame;                /* that brought the last of them */
 };
 
 /* The profile is this from now on (NULL: none): nothing is known of its series. */
 void values_begin(struct values *v, const struct protocol *protocol, const struct profile *profile);
 
-/* The history can be read: counters go on from where they were. Does nothing a second time. */
+/* The history can be read: counters go on from where they were, with what their registers said meanwhile. Does nothing
+ * a second time. */
 void values_restore(struct values *v);
 
 /* Takes in what the protocol reports. frame: number of the raw frame that brought the last of it, 0: none. */

@@ -43,9 +43,6 @@ def house(mcu_at, start, meter, tmp_path):
             self.gateway.wait_history()
             for one in ("register", "clamp"):
                 self.gateway.wait_now(one, state="online")
-                if one == "register":
-                    # What it said while the history was still being read was withheld; it says it again.
-                    self.register.report(dp101=self.register.values[101])
                 wait_until(lambda: self.now(one) is not None)
 
         def number(self, path, meter):

@@ -237,7 +237,9 @@ static void restart(struct life *l) {
                 boot(l);
         }
         l->n_starts++;
-        values_bench_start(&l->b);
+        values_bench_open(&l->b);
+        live_on(l, below(l, 5), 2000);
+        values_bench_read(&l->b);
         look(l);
         live_on(l, 20, 10000);
         l->calm = false;
@@ -283,6 +285,34 @@ static void test_no_readings_make_a_total_step_back_or_jump(void **state) {
         (void) state;
         for (unsigned i = 0; i < 6 * n; i++)
                 live(seed + i, 3000);
+}
+
+/* What a register says before the history has been read counts when it has been. */
+static void test_a_register_that_comes_early(void **state) {
+        static const uint8_t energy[] = { Q_ENERGY_IMPORT, Q_VOLTAGE };
+        struct reading r = reading_of(Q_ENERGY_IMPORT, 5000 * KWH), voltage = reading_of(Q_VOLTAGE, 230000);
+        static struct values_bench b;
+
+        (void) state;
+        virtual_clock = (struct virtual_clock) { 60000, INT64_C(1795255200000), true, true };
+        values_bench_init(&b, seed, STORE_MIN_BYTES);
+        values_bench_add(&b, "house", ELEMENTS(energy), energy);
+        values_bench_start(&b);
+        values_bench_report(&b, 0, 1, &r);
+        values_bench_wait(&b, virtual_clock.now_ms + 3 * VALUES_FLUSH_MS);
+        values_bench_cut(&b);
+
+        values_bench_open(&b);
+        for (unsigned i = 0; i < 3; i++) {
+                r.value += 10000;
+                values_bench_report(&b, 0, 1, &r);
+                virtual_clock.now_ms += 500;
+        }
+        values_bench_report(&b, 0, 1, &voltage);
+        assert_true(values_bench_value(&b, 0, Q_ENERGY_IMPORT) == INT64_MIN);
+        values_bench_read(&b);
+        assert_int_equal(values_bench_value(&b, 0, Q_ENERGY_IMPORT), 5000 * KWH + 30000);
+        values_bench_end(&b);
 }
 
 /* ---- completeness ---- */
@@ -337,6 +367,7 @@ static void test_completeness_is_one_number(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_no_readings_make_a_total_step_back_or_jump),
+                cmocka_unit_test(test_a_register_that_comes_early),
                 cmocka_unit_test(test_completeness_is_one_number),
         };
         const char *given = getenv("METERGATE_SEED");

@@ -40,7 +40,7 @@ void values_bench_add(struct values_bench *b, const char *id, unsigned n, const 
         snprintf(m->config.id, sizeof m->config.id, "%s", id);
 }
 
-void values_bench_start(struct values_bench *b) {
+void values_bench_open(struct values_bench *b) {
         struct history_options options = { .directory = b->directory, .size_bytes = b->size_bytes,
                                            .flush_ms = VALUES_FLUSH_MS, .io = &b->disk->io };
         char error[STORE_ERROR_MAX];
@@ -56,10 +56,19 @@ void values_bench_start(struct values_bench *b) {
                                               .events = b->events };
                 values_begin(&m->values, &tuyamcu_protocol, m->profile);
         }
+        b->poll_ms = UINT64_MAX;
+}
+
+void values_bench_read(struct values_bench *b) {
         bench_make_ready(b->history);
         for (unsigned i = 0; i < b->n_meters; i++)
                 values_restore(&b->meters[i].values);
         b->poll_ms = virtual_clock.now_ms;
+}
+
+void values_bench_start(struct values_bench *b) {
+        values_bench_open(b);
+        values_bench_read(b);
 }
 
 void values_bench_stop(struct values_bench *b) {

@@ -32,6 +32,9 @@ void values_bench_end(struct values_bench *b);
 void values_bench_add(struct values_bench *b, const char *id, unsigned n, const uint8_t quantities[]);
 
 void values_bench_start(struct values_bench *b);
+/* The two parts of it: the meters are there before the history has been read. */
+void values_bench_open(struct values_bench *b);
+void values_bench_read(struct values_bench *b);
 /* The gateway ends as it should. */
 void values_bench_stop(struct values_bench *b);
 /* The power goes and comes back. */
