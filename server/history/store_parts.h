@@ -46,7 +46,7 @@ struct schema_slot {
 };
 
 struct scratch_slot {
-        uint64_t seq;                       /* SEQ_NONE: no good page */
+        uint64_t seq;                       /* SEQ_NONE: nothing is there; SEQ_DAMAGED: no good page */
         uint32_t version;
 };
 

@@ -1,7 +1,8 @@
 /* Looks through a file and finds out what a crash has left of it. All pages below Q of a ring are known to have been
  * safely on the disk, because a page or a superblock says so; what follows Q without a gap is accepted, too. Beyond
  * the first page that is missing there may be some that were never acknowledged: they are made zeros, so that they
- * cannot come back when the ring has got there. */
+ * cannot come back when the ring has got there. So are those that are there in part: what is written over them and torn
+ * itself could make them whole. */
 #include "history/store_parts.h"
 
 #include <errno.h>
@@ -56,19 +57,21 @@ static void learn(struct store *s, const struct page_header *h) {
                 s->reserved = h->reserved;
 }
 
-static void look_at_scratch(struct store *s, uint32_t slot, const uint8_t *page) {
-        struct page_header h;
-
-        if (!read_header(page, TIER_RAW, &h) || h.version == 0)
-                return;
-        learn(s, &h);
-        s->scratch[slot] = (struct scratch_slot) { .seq = h.seq, .version = h.version };
-}
-
 static bool is_blank(const uint8_t *page) {
         static const uint8_t zeros[PAGE_BYTES];
 
         return memcmp(page, zeros, PAGE_BYTES) == 0;
+}
+
+static void look_at_scratch(struct store *s, uint32_t slot, const uint8_t *page) {
+        struct page_header h;
+
+        if (!read_header(page, TIER_RAW, &h) || h.version == 0) {
+                s->scratch[slot].seq = is_blank(page) ? SEQ_NONE : SEQ_DAMAGED;
+                return;
+        }
+        learn(s, &h);
+        s->scratch[slot] = (struct scratch_slot) { .seq = h.seq, .version = h.version };
 }
 
 static void look_at_ring(struct store *s, unsigned tier, uint32_t slot, const uint8_t *page) {
@@ -252,7 +255,9 @@ static bool scratch_is_beyond(const struct store *s, uint32_t slot) {
         return s->scratch[slot].seq != SEQ_NONE && s->scratch[slot].seq > s->file.rings[TIER_RAW].next;
 }
 
-static bool page_is_beyond(const struct ring *ring, uint32_t slot) {
+static bool page_is_beyond(const struct ring *ring, uint32_t n, uint32_t slot) {
+        if (ring->seqs[slot] == SEQ_DAMAGED)
+                return (slot + n - ring->next % n) % n < ring_in_flight(n);
         return ring->seqs[slot] < SEQ_END && ring->seqs[slot] >= ring->next;
 }
 
@@ -266,7 +271,7 @@ static bool is_beyond(const struct store *s, uint32_t number) {
                 return scratch_is_beyond(s, number - sb->scratch.first);
         for (unsigned t = 0; t < TIER_COUNT; t++)
                 if (number - sb->rings[t].first < sb->rings[t].count)
-                        return page_is_beyond(&s->file.rings[t], number - sb->rings[t].first);
+                        return page_is_beyond(&s->file.rings[t], sb->rings[t].count, number - sb->rings[t].first);
         return false;
 }
 

@@ -234,6 +234,28 @@ static void test_cut_off_pages_stay_away(void **state) {
         assert_false(store_recovered(store, page));
 }
 
+/* A page of which a power cut left a part, and what the next power cut may make of it: the whole page. */
+static void test_torn_pages_stay_away(void **state) {
+        struct superblock sb = layout(SMALL);
+        uint8_t page[PAGE_BYTES];
+
+        (void) state;
+        reopen(SMALL);
+        append(TIER_RAW, 2);
+        checkpoint(1, 77);
+        checkpoint(2, 88);
+        append(TIER_RAW, 1);
+        for (unsigned i = 0; i < 2; i++) {
+                store = store_free(store);
+                damage(sb.rings[TIER_RAW].first + 2, 500);
+                damage(sb.scratch.first + 1, 500);
+                reopen(SMALL);
+                assert_int_equal(store_next_seq(store, TIER_RAW), 2);
+                assert_true(store_recovered(store, page));
+                assert_int_equal(bench_page_salt(page), 77);
+        }
+}
+
 /* What was cut off was the last to say how far pages were safe and numbers given: it is still known afterwards. */
 static void check_safe_pages_are_known(uint64_t size_bytes) {
         reopen(SMALL);
@@ -364,6 +386,7 @@ int main(void) {
                 TEST(test_damaged_checkpoint),
                 TEST(test_damaged_pages_are_left_out),
                 TEST(test_cut_off_pages_stay_away),
+                TEST(test_torn_pages_stay_away),
                 TEST(test_safe_pages_are_known),
                 TEST(test_superblock_is_repaired),
                 TEST(test_schemas),
