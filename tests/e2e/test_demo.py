@@ -85,7 +85,8 @@ def test_demo_leaves_nothing_behind_when_stopped_at_once(tmp_path):
 
 def test_demo_keeps_a_history_while_it_runs(demo):
     wait_until(lambda: delivering(demo))
-    wait_until(lambda: len(fetch(demo.port, "/api/v1/meters/main/history?step=raw&series=power_w").json["rows"]) > 2)
+    raw = "/api/v1/meters/main/history?step=raw&series=power_w"
+    wait_until(lambda: len(fetch(demo.port, raw).json.get("rows", [])) > 2)
     assert list(demo.temporary.glob("*/history.ring"))
 
 
