@@ -229,6 +229,9 @@ struct protocol {
         /* The same for bytes outside any frame. Returns how many of them, from the first, are done: the rest, fewer
          * than BLANK_WAIT_MAX, has to be shown again together with what comes behind it. is_all: nothing does. */
         size_t (*blank_text)(uint8_t *bytes, size_t len, bool is_all, size_t *ret_changed);
+        /* True when such bytes, not overwritten yet, end within what may be secret: its rest may come. NULL only
+         * where blank_text is. */
+        bool (*is_text_cut)(const uint8_t *bytes, size_t len);
         /* What a datapoint is; NULL: the profile says it. */
         void (*attribute)(const struct datapoint *d, struct attribute_info *ret);
         /* Readings of a raw value under the layout of a row, added to the report. */

@@ -6,6 +6,7 @@
 
 enum {
         SECRET_BYTES = 8,         /* the shortest secret: an install code */
+        OPEN_BYTES = 4,           /* of a secret that breaks off: more than any number of the console has */
         SEPARATORS_MAX = 3,       /* between two bytes of one key */
 };
 
@@ -73,6 +74,15 @@ static size_t hex_run(const char *line, size_t len, size_t from, size_t *ret_byt
         return end;
 }
 
+/* Without the separators behind which a key may go on. */
+static size_t key_end(const char *line, size_t len) {
+        size_t end = len;
+
+        while (end > 0 && len - end < SEPARATORS_MAX && is_separator(line[end - 1]))
+                end--;
+        return end;
+}
+
 /* The bytes of a meter's reading: the one long run of hex that is no secret. */
 static void find_payload(const char *line, size_t len, size_t *ret_from, size_t *ret_to) {
         static const char word[] = "payload[";
@@ -103,7 +113,7 @@ bool vue_secret_next(struct vue_secrets *s, size_t *ret_from, size_t *ret_len) {
                         s->at = s->payload_to;
                 else if (is_hex(s->line[from]))
                         s->at = hex_run(s->line, from < s->payload_from ? s->payload_from : s->len, from, &bytes);
-                if (bytes < SECRET_BYTES)
+                if (bytes < (s->is_open && s->at >= key_end(s->line, s->len) ? OPEN_BYTES : SECRET_BYTES))
                         continue;
                 *ret_from = from;
                 *ret_len = s->at - from;
@@ -142,7 +152,7 @@ static size_t blank_digits(uint8_t *bytes, size_t len) {
         return changed;
 }
 
-static size_t blank_line(uint8_t *bytes, size_t len) {
+static size_t blank_line(uint8_t *bytes, size_t len, bool is_open) {
         struct vue_secrets secrets;
         size_t from, n, changed = 0;
 
@@ -153,6 +163,7 @@ static size_t blank_line(uint8_t *bytes, size_t len) {
                 return changed;
         }
         vue_secret_begin(&secrets, (const char *) bytes, len);
+        secrets.is_open = is_open;
         while (vue_secret_next(&secrets, &from, &n))
                 changed += blank_digits(bytes + from, n);
         return changed;
@@ -213,15 +224,16 @@ static size_t line_size(const uint8_t *bytes, size_t len) {
 static size_t blank_piece(uint8_t *bytes, size_t len, bool is_all, size_t *changed) {
         enum debris debris = begins_debris(bytes, len);
         size_t n = debris ? debris_size(bytes, len, debris) : line_size(bytes, len);
+        bool is_open = n == 0;
 
-        if (n == 0 && is_all)
+        if (is_open && is_all)
                 n = len;
         if (debris) {
                 *changed += n > 0 ? blank_debris(bytes, n, debris) : 0;
                 return n;
         }
         if (n > 0 || len >= VUE_BLANK_WAIT_MAX)
-                *changed += blank_line(bytes, n > 0 ? n : len);
+                *changed += blank_line(bytes, n > 0 ? n : len, is_open);
         /* What is kept of a line without an end is longer than any key. */
         return n == 0 && len >= VUE_BLANK_WAIT_MAX ? len / 2 : n;
 }
@@ -233,4 +245,34 @@ size_t vue_blank_text(uint8_t *bytes, size_t len, bool is_all, size_t *ret_chang
                 done += n;
         *ret_changed = changed;
         return done;
+}
+
+/* ---- cut within a secret ---- */
+
+/* A frame that may be an install code's, or the rest of one, has begun and not ended; its letter may be all there is. */
+static bool ends_in_debris(const uint8_t *bytes, size_t len) {
+        for (size_t i = 0; i < len; i++) {
+                enum debris debris = begins_debris(bytes + i, len - i);
+                size_t letter = i + (debris == DEBRIS_CODE ? 0 : VUE_HEADER_SIZE - 2);
+
+                if (debris && (letter >= len || may_be_code(bytes[letter])) &&
+                    debris_size(bytes + i, len - i, debris) == 0)
+                        return true;
+        }
+        return len > 0 && bytes[len - 1] == VUE_INSTALL_CODE;
+}
+
+/* A line about keys, or hex digits, have not ended. */
+static bool ends_in_key(const char *line, size_t len) {
+        size_t end = key_end(line, len);
+
+        return (end > 0 && is_hex(line[end - 1])) || vue_secret_line(line, len);
+}
+
+bool vue_is_text_cut(const uint8_t *bytes, size_t len) {
+        size_t line = len;
+
+        while (line > 0 && !is_line_end(bytes[line - 1]))
+                line--;
+        return ends_in_debris(bytes, len) || ends_in_key((const char *) bytes + line, len - line);
 }

@@ -18,6 +18,7 @@ bool vue_secret_line(const char *line, size_t len);
 struct vue_secrets {
         const char *line;                   /* what lies behind at may not change in between */
         size_t len, at;
+        bool is_open;                       /* the line was given up before its end: so may a key at its end be */
         size_t payload_from, payload_to;    /* the bytes of a meter's reading: the one long run that is no secret */
 };
 
@@ -27,3 +28,4 @@ bool vue_secret_next(struct vue_secrets *s, size_t *ret_from, size_t *ret_len);
 /* See protocol.h. */
 size_t vue_blank_frame(uint8_t *frame, size_t len);
 size_t vue_blank_text(uint8_t *bytes, size_t len, bool is_all, size_t *ret_changed);
+bool vue_is_text_cut(const uint8_t *bytes, size_t len);

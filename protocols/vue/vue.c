@@ -106,6 +106,7 @@ const struct protocol vue_protocol = {
         .is_secret = is_secret,
         .blank_frame = vue_blank_frame,
         .blank_text = vue_blank_text,
+        .is_text_cut = vue_is_text_cut,
         .detail = vue_detail,
         .attribute = vue_attribute_info,
         .act = vue_act,

@@ -8,7 +8,7 @@
 #include "protocols/framer.h"
 
 #define DIRECTIONS   (CAPTURE_TX + 1)
-#define TEXT_END_MS  1000  /* a line of text that goes on after so long is another one */
+#define TEXT_END_MS  1000  /* a line of text that has not ended after so long is written down as it is */
 #define TAIL_MIN     9     /* bytes: all but the first of an install code's frame; they may look like line ends */
 #define TAIL_MAX     64    /* of a line of text: as much as the longest key takes, with separators */
 
@@ -31,6 +31,7 @@ struct side {
         size_t n_held, n_done, n_text;
         bool is_known;             /* a good frame has come: it speaks the protocol */
         bool is_tail;              /* what comes may be the rest of something */
+        bool is_cut;               /* it is that of something that was heard to begin: silence does not end it */
         size_t n_tail;             /* of it so far */
         uint64_t strays;
         unsigned n_reads;
@@ -87,20 +88,30 @@ static bool may_speak(const struct side *s, const struct protocol *protocol) {
         return protocol == s->in->protocol || (!s->in->protocol->blank_text && !s->is_known);
 }
 
+static bool has_secret_text(const struct side *s, const struct protocol *protocol) {
+        return protocol->blank_text && may_speak(s, protocol);
+}
+
 /* Returns how many of the bytes are done. */
-static size_t blank_text(struct side *s, uint8_t *bytes, size_t len, bool is_all) {
+static size_t blank_text(const struct side *s, uint8_t *bytes, size_t len, bool is_all) {
         size_t done = len;
 
         for (unsigned i = 0; protocols[i]; i++) {
-                size_t changed = 0, n;
+                size_t changed, n;
 
-                if (!protocols[i]->blank_text || !may_speak(s, protocols[i]))
+                if (!has_secret_text(s, protocols[i]))
                         continue;
                 n = protocols[i]->blank_text(bytes, len, is_all, &changed);
-                s->blanked += changed;
                 done = n < done ? n : done;
         }
         return done;
+}
+
+static bool is_text_cut(const struct side *s) {
+        for (unsigned i = 0; protocols[i]; i++)
+                if (has_secret_text(s, protocols[i]) && protocols[i]->is_text_cut(s->held + s->n_done, s->n_text))
+                        return true;
+        return false;
 }
 
 static bool ends_tail(const struct side *s, uint8_t byte) {
@@ -113,19 +124,29 @@ static void blank_tail(struct side *s, uint8_t *bytes, size_t len) {
                 if (!s->is_tail)
                         break;
                 s->n_tail++;
-                s->blanked += bytes[i] != 0;
                 bytes[i] = 0;
         }
 }
 
+static size_t count_changed(const uint8_t *before, const uint8_t *after, size_t len) {
+        size_t changed = 0;
+
+        for (size_t i = 0; i < len; i++)
+                changed += before[i] != after[i];
+        return changed;
+}
+
 static void settle_text(struct side *s, bool is_all) {
-        uint8_t *bytes = s->held + s->n_done;
+        uint8_t before[CAPTURE_HELD_MAX], *bytes = s->held + s->n_done;
         size_t n;
 
         if (s->n_text == 0)
                 return;
+        memcpy(before, bytes, s->n_text);
         n = blank_text(s, bytes, s->n_text, is_all);
         blank_tail(s, bytes, n);
+        /* The one may have overwritten what the other had. */
+        s->blanked += count_changed(before, bytes, s->n_text);
         s->n_done += n;
         s->n_text -= n;
 }
@@ -174,6 +195,17 @@ static void cut_frames(struct side *s) {
         }
 }
 
+/* Text waits no longer. A secret may have begun in it, however long the pause: a network port can stop anywhere. */
+static void end_text(struct side *s) {
+        bool is_cut = is_text_cut(s);
+
+        settle_text(s, true);
+        s->is_cut = is_cut || (s->is_tail && s->is_cut);
+        s->is_tail = s->is_cut;
+        if (is_cut)
+                s->n_tail = 0;
+}
+
 static void check_silence(struct side *s, uint64_t now_ms) {
         uint64_t silence_ms = now_ms - s->last_ms;
 
@@ -181,10 +213,8 @@ static void check_silence(struct side *s, uint64_t now_ms) {
                 framer_timeout(&s->framer);
                 cut_frames(s);
         }
-        if (silence_ms > TEXT_END_MS) {
-                settle_text(s, true);
-                s->is_tail = false;
-        }
+        if (silence_ms > TEXT_END_MS)
+                end_text(s);
 }
 
 static void hold(struct side *s, int64_t utc_ms, const uint8_t *data, size_t len) {
@@ -257,6 +287,7 @@ void capture_intake_begin(struct capture_intake *in, enum capture_direction dire
         capture_intake_end(in, direction);
         s->last_ms = now_ms;
         s->is_tail = true;
+        s->is_cut = false;
         s->n_tail = 0;
 }
 

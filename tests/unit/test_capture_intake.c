@@ -140,6 +140,54 @@ static void test_the_rest_of_a_code(void **state) {
         }
 }
 
+/* A network port may stop for longer than a line of text takes, in the middle of a code and more than once: its rest
+ * is still the rest of a code, as bytes and as text. What was begun before the pause does not wait for it. */
+static void test_code_around_pauses(void **state) {
+        static const char text[] = "Install code is 83FED3407A939723\r\n";
+        const char *names[] = { "vue", "tuyamcu" };
+
+        (void) state;
+        for (size_t first = 1; first < sizeof code_frame; first++)
+                for (size_t second = first; second < sizeof code_frame; second++) {
+                        begin(names[first % 2], false);
+                        put(CAPTURE_RX, 1000, code_frame, first);
+                        put(CAPTURE_RX, 2500, code_frame + first, second - first);
+                        capture_intake_tick(intake, 4000);
+                        assert_int_equal(out.len[CAPTURE_RX], second);
+                        capture_intake_tick(intake, 4100);
+                        put(CAPTURE_RX, 4200, code_frame + second, sizeof code_frame - second);
+                        put(CAPTURE_RX, 4200, firmware_frame, sizeof firmware_frame);
+                        put(CAPTURE_RX, 4300, "sMRB len 49\r\n", 13);
+                        end();
+                        for (size_t i = 0; i < sizeof code; i++)
+                                assert_int_equal(out.bytes[CAPTURE_RX][4 + i], 0);
+                        if (first % 2 == 0)
+                                assert_true(contains("sMRB len 49\r\n", 13));
+                }
+        for (size_t cut = 1; cut < sizeof text - 1; cut++) {
+                begin(names[cut % 2], false);
+                put(CAPTURE_RX, 1000, text, cut);
+                put(CAPTURE_RX, 2500, text + cut, sizeof text - 1 - cut);
+                end();
+                assert_false(contains("83", 2) || contains("23\r", 3));
+        }
+}
+
+/* A line without an end, such as a prompt, makes nothing of what comes after a pause a secret. */
+static void test_pause_after_a_prompt(void **state) {
+        static const char prompt[] = "SeIhd>", text[] = "sMRB len 49\r\n";
+
+        (void) state;
+        begin("vue", false);
+        put(CAPTURE_RX, 1000, prompt, sizeof prompt - 1);
+        capture_intake_tick(intake, 2500);
+        assert_int_equal(out.len[CAPTURE_RX], sizeof prompt - 1);
+        put(CAPTURE_RX, 9000, text, sizeof text - 1);
+        assert_true(contains("SeIhd>sMRB len 49\r\n", 19));
+        assert_int_equal(out.blanked, 0);
+        end();
+}
+
 /* The answers on the line of the questions: frames like any others, without their secret. */
 static void test_swapped_lines(void **state) {
         (void) state;
@@ -260,7 +308,8 @@ static size_t make_stream(uint8_t *data, unsigned *ret_codes) {
         return len;
 }
 
-/* However it is cut: as many bytes as came, no code, and every other byte as it was. */
+/* However it is cut, and with pauses anywhere: as many bytes as came, no part of a code, and what else is overwritten
+ * is counted. */
 static void test_random_pieces(void **state) {
         const char *seed = getenv("METERGATE_SEED"), *runs = getenv("METERGATE_ROUNDS");
         unsigned n_runs = runs ? (unsigned) atoi(runs) : 2000;
@@ -272,19 +321,22 @@ static void test_random_pieces(void **state) {
         for (unsigned run = 0; run < n_runs; run++) {
                 unsigned codes;
                 size_t len = make_stream(data, &codes), at = 0, changed = 0;
+                uint64_t now_ms = 1;
 
                 begin("vue", false);
                 while (at < len) {
                         size_t n = 1 + pick(run % 3 ? 20 : 1500);
 
                         n = n < len - at ? n : len - at;
-                        put(CAPTURE_RX, 1 + at, data + at, n);
+                        put(CAPTURE_RX, now_ms, data + at, n);
+                        now_ms += pick(10) ? n : 1500;
                         at += n;
                 }
                 end();
                 assert_int_equal(out.len[CAPTURE_RX], len);
-                assert_false(contains(code, sizeof code));
-                assert_false(contains("83FED3", 6));
+                for (size_t i = 0; i + 3 <= sizeof code; i++)
+                        assert_false(contains(code + i, 3));
+                assert_false(contains("83FED34", 7) || contains("723\r", 4));
                 for (size_t i = 0; i < len; i++)
                         changed += out.bytes[CAPTURE_RX][i] != data[i];
                 assert_int_equal(out.blanked, changed);
@@ -297,6 +349,8 @@ int main(void) {
                 cmocka_unit_test(test_no_secrets_no_waiting),
                 cmocka_unit_test(test_another_protocol_has_secrets),
                 cmocka_unit_test(test_the_rest_of_a_code),
+                cmocka_unit_test(test_code_around_pauses),
+                cmocka_unit_test(test_pause_after_a_prompt),
                 cmocka_unit_test(test_swapped_lines),
                 cmocka_unit_test(test_code_in_pieces),
                 cmocka_unit_test(test_directions_keep_their_order),

@@ -56,6 +56,13 @@ static void test_lines_wait_for_their_end(void **state) {
         assert_string_equal(out, text);
         assert_int_equal(blank(text, sizeof text - 1, true, out), sizeof text - 1);
         assert_string_equal(out, "ok\r\nxxx xxxxxxxxxx");
+        /* What breaks off may have been longer. */
+        assert_int_equal(blank("id 123 0123456", 14, true, out), 14);
+        assert_memory_equal(out, "id 000 0000000", 14);
+        assert_int_equal(blank("id 0x01 23 45 67, ", 18, true, out), 18);
+        assert_memory_equal(out, "id 0x00 00 00 00, ", 18);
+        assert_int_equal(blank("sMRB len 012345", 15, true, out), 15);
+        assert_memory_equal(out, "sMRB len 012345", 15);
 }
 
 /* A frame whose end is not where it says, was cut off, or lost its first bytes. */
@@ -103,6 +110,27 @@ static void test_endless_line(void **state) {
         }
 }
 
+static bool is_cut(const char *text, size_t len) {
+        return vue_is_text_cut((const uint8_t *) text, len);
+}
+
+/* Only what ends in the middle of a secret, wherever, has a rest that is one. */
+static void test_cut_within_a_secret(void **state) {
+        static const char code[] = "ok\r\n$\1i\x08\1\2\r\4\5\6\7\x0e!", *const cut[] = {
+                "ok\rkey 01 02 ", "Install", "id 0123, ", "0x", "a$\1", "a$\1\x7f", "$\1r\x98\1$\1i",
+        }, *const whole[] = {
+                "", "SeIhd>", "key 01 02\r\n", "key\rok, ", "$\1r\x98\1\2", "len 49    ", "$",
+        };
+
+        (void) state;
+        for (size_t n = 0; n < sizeof code; n++)
+                assert_int_equal(is_cut(code, n), n >= 6 && n < sizeof code - 1);
+        for (size_t i = 0; i < ELEMENTS(cut); i++)
+                assert_true(is_cut(cut[i], strlen(cut[i])));
+        for (size_t i = 0; i < ELEMENTS(whole); i++)
+                assert_false(is_cut(whole[i], strlen(whole[i])));
+}
+
 static void test_frames(void **state) {
         uint8_t code[] = { '$', 1, 'i', 3, 1, 2, 3, '\r' }, mac[] = { '$', 1, 'm', 3, 1, 2, 3, '\r' };
 
@@ -120,6 +148,7 @@ int main(void) {
                 cmocka_unit_test(test_lines_wait_for_their_end),
                 cmocka_unit_test(test_damaged_frames),
                 cmocka_unit_test(test_endless_line),
+                cmocka_unit_test(test_cut_within_a_secret),
                 cmocka_unit_test(test_frames),
         };
 
