@@ -92,6 +92,19 @@ test("history: from a year to single reports by dragging, and back", () =>
     await settled(page);
   }));
 
+test("history: it is busy from the moment that another range is chosen", () =>
+  visit({}, demo.base, async (page) => {
+    await show(page, demo.base, "#history?from=-24h");
+    /* Before the next frame, and so before anything could be asked for. */
+    const busy = await page.getByRole("button", { name: "7 days", exact: true }).evaluate(async (button) => {
+      button.click();
+      await new Promise((rendered) => queueMicrotask(() => queueMicrotask(rendered)));
+      return document.querySelector(".chart").getAttribute("aria-busy");
+    });
+    assert.equal(busy, "true");
+    await settled(page);
+  }));
+
 test("history: all of it by keyboard, and the cursor says a value", () =>
   visit({}, demo.base, async (page) => {
     await show(page, demo.base, "#history?from=-24h");

@@ -78,26 +78,27 @@ function useRange(view) {
   return range;
 }
 
+/* Busy from the moment that something else is shown, and not only when it has been asked for. */
 function useHistory(series, range, width, quantities) {
-  const [result, setResult] = useState({ data: null, error: null, busy: true });
+  const [result, setResult] = useState({ data: null, error: null, wanted: null });
   const name = formatSeries(series);
+  const wanted = [name, range.from, range.to, width].join();
   useEffect(() => {
     if (series.length === 0 || width === 0) return undefined;
     const controller = new AbortController();
     const isCounter = (key) => quantities.get(key.slice(key.indexOf(".") + 1))?.kind === "counter";
     const requests = requestsOf(series, range, width, isCounter);
-    setResult((before) => ({ ...before, busy: true }));
     loadHistory(series, requests, range, controller.signal).then(
       (data) => {
-        if (!controller.signal.aborted) setResult({ data: { ...data, requests }, error: null, busy: false });
+        if (!controller.signal.aborted) setResult({ data: { ...data, requests }, error: null, wanted });
       },
       (error) => {
-        if (!controller.signal.aborted) setResult((before) => ({ ...before, error, busy: false }));
+        if (!controller.signal.aborted) setResult((before) => ({ ...before, error, wanted }));
       },
     );
     return () => controller.abort();
-  }, [name, range.from, range.to, width]);
-  return result;
+  }, [wanted]);
+  return { ...result, busy: result.wanted !== wanted };
 }
 
 /* --- the chart --- */
