@@ -85,9 +85,10 @@ class VictoriaMetrics(Engine):
     ready_path = "/health"
 
     def command(self):
-        # Every sample counts by itself: by default all of a millisecond are one.
+        # What it took in when the answer was lost comes again, and shall be one: see docs/remote-write.md.
         return ["victoria-metrics", "-storageDataPath=%s" % (self.folder / "data"), "-retentionPeriod=1y",
-                "-httpListenAddr=127.0.0.1:%d" % self.port, "-search.latencyOffset=0s"]
+                "-httpListenAddr=127.0.0.1:%d" % self.port, "-search.latencyOffset=0s",
+                "-dedup.minScrapeInterval=1ms"]
 
     def samples(self, begin_s, end_s):
         # What came a moment ago is not shown before it was flushed.
