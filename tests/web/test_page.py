@@ -132,6 +132,12 @@ def browser(tmp_path):
     b.close()
 
 
+def open_page(browser, gateway):
+    """While the history is being read its answers are 503, about which the browser itself says a word."""
+    gateway.wait_history()
+    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+
+
 def shows(text, number, places):
     """The number as a person reads it, with at least so many of its decimal places."""
     return format(number, ",.%df" % places) in text.replace("\u2212", "-")
@@ -139,7 +145,7 @@ def shows(text, number, places):
 
 def test_page_shows_what_now_serves(mcu, online, browser):
     gateway = online(name="House main")
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     text = wait_until(lambda: (t := browser.text()) and shows(t, 17.7, 1) and shows(t, 240.3, 1) and t)
     assert "House main" in text and "online" in text.lower()
     assert shows(text, 0.077, 3)
@@ -152,7 +158,7 @@ def test_page_shows_what_now_serves(mcu, online, browser):
 
 def test_page_shows_that_a_meter_is_gone(mcu, online, browser):
     gateway = online(stale_after="3s")
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     wait_until(lambda: shows(browser.text(), 17.7, 1))
     mcu.unplug()
     gateway.wait_now(state="offline", power_w=None)
@@ -167,7 +173,7 @@ def test_page_shows_notices(mcu_at, start, meter, browser):
     mcu = mcu_at(values={18: 1000, 19: 23000, 20: 2300})
     gateway = start([meter()])
     gateway.wait_now(power_w=2300)
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     wait_until(lambda: shows(browser.text(), 2300, 1))
     wait_until(lambda: "Active power is ten times" in browser.text())
     mcu.report(dp19=2300)
@@ -194,16 +200,24 @@ def test_page_shows_a_radio_module(radio_module, start, meter, browser):
     """Power with its direction, both totals, and behind a click what the module is and prints; never its secret."""
     radio_module("--chatter", "20", "--solar")
     gateway = start([meter(id="utility", protocol="vue", poll="5s", baud=None)])
-    now = wait_until(lambda: (n := gateway.now("utility"))["energy_export_kwh"] is not None and n)
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    wait_until(lambda: gateway.now("utility")["energy_export_kwh"] is not None)
+    open_page(browser, gateway)
     text = wait_until(lambda: (t := browser.text()) and re.search("(from|to) the grid", t) and t)
+
+    def shows_total(key):
+        """Both move on, the page a moment later."""
+        return re.search(r"\b%s\.\d{3}\skWh" % format(int(gateway.now("utility")[key]), ","), browser.text())
     for key in ("energy_import_kwh", "energy_export_kwh"):
-        assert re.search(r"\b%s\.\d{3}\skWh" % format(int(now[key]), ","), text), text
+        wait_until(lambda: shows_total(key), what="%s on the page" % key)
     assert "Emporia Vue Utility Connect" in text and "Multiplier" not in text
     browser.evaluate("location.hash = '#meters?meter=utility'")
     wait_until(lambda: browser.evaluate("document.querySelectorAll('details.card').length >= 4"))
-    browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-    text = wait_until(lambda: (t := browser.text()) and "Install code" in t and "Got Meter Rsp" in t and
+
+    def opened():
+        """The text with all that can be unfolded, whenever it came."""
+        browser.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        return browser.text()
+    text = wait_until(lambda: (t := opened()) and "Install code" in t and "Got Meter Rsp" in t and
                       "0x0400" in t and t)
     assert "70:B3:D5:EB:8" in text and "shown only to a control token" in text
     assert browser.complaints() == []
@@ -213,7 +227,7 @@ def test_page_of_a_module_without_a_network(radio_module, start, meter, browser)
     radio_module("--state", "unprovisioned")
     gateway = start([meter(id="utility", protocol="vue", poll="5s", baud=None)])
     wait_until(lambda: gateway.now("utility")["state"] == "not_provisioned")
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     text = wait_until(lambda: (t := browser.text()) and "utility network" in t and t)
     assert "not provisioned" in text and "install code" in text and "power not known" in text
     assert browser.complaints() == []
@@ -221,7 +235,7 @@ def test_page_of_a_module_without_a_network(radio_module, start, meter, browser)
 
 def test_page_without_meters(start, browser):
     gateway = start("[]")
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     wait_until(lambda: "meter" in browser.text().lower())
     assert browser.complaints() == []
 
@@ -229,7 +243,7 @@ def test_page_without_meters(start, browser):
 def test_page_when_the_gateway_goes_away(mcu, online, browser):
     """It says so, and does not go on showing the last values."""
     gateway = online()
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     wait_until(lambda: shows(browser.text(), 17.7, 1))
     gateway.stop()
     wait_until(lambda: "not connected" in browser.text())
@@ -241,7 +255,7 @@ def test_page_asks_for_a_token(start, meter, tmp_path, browser):
     tokens.write_text("read a-token-of-some-length\n")
     tokens.chmod(0o600)
     gateway = start([meter(name="House main")], http="access: token\ntokens: %s" % tokens)
-    browser.open("http://127.0.0.1:%d/" % gateway.http_port)
+    open_page(browser, gateway)
     wait_until(lambda: browser.evaluate("document.getElementById('login') !== null"))
     assert "House main" not in browser.text()
     browser.evaluate("document.getElementById('token').value = 'a-token-of-some-length';"
@@ -260,6 +274,7 @@ def test_page_of_the_demo(tmp_path, browser):
             except OSError:
                 return []
         meters = wait_until(live)
+        wait_until(lambda: fetch(port, "/healthz").json["history"] == "ready")
         browser.open("http://127.0.0.1:%d/" % port)
         wait_until(lambda: meters[0]["name"] in browser.text())
 
