@@ -49,9 +49,28 @@ static void test_random_meters(void **state) {
         assert_true(verdicts[VERDICT_RIGHT] * 100 >= cases * 97);
 }
 
+/* One of 35 packets meets two wrong rows in a row, in the first three of the four seconds that all others match: the
+ * fourth alone would be no window. */
+static void test_wrong_rows_at_the_edge_of_the_window(void **state) {
+        const uint64_t seed = 49444750;
+        struct correlate_case_answer answer;
+        struct correlate_case c;
+
+        (void) state;
+        correlate_case_make(&c, seed);
+        correlate_case_run(&c, &answer);
+        assert_int_equal(correlate_case_judge(&c, &answer), VERDICT_RIGHT);
+        assert_true(answer.result->fields[0].decided);
+        assert_int_equal(answer.result->fields[0].lag_from_s, c.lag_s + 1);
+        assert_int_equal(answer.result->fields[0].lag_to_s, c.lag_s + 4);
+        correlate_answer_free(&answer);
+        correlate_case_free(&c);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_meters),
+                cmocka_unit_test(test_wrong_rows_at_the_edge_of_the_window),
         };
 
         setenv("TZ", "UTC", 1);

@@ -253,9 +253,11 @@ static void count_matches(const struct search *s, const struct candidate *c, int
         }
 }
 
-/* Taken for wrong by itself where a lag has no more of it: a single packet of a hundred must not cut the window, one
- * of the eight of a short recording does. */
-#define WRONG_SHARE 0.015
+/* Taken for wrong by itself where a lag has no more of it. A single packet may be it too where there are so many:
+ * wrong known values that follow each other at the edge of the window have nothing beyond it that would mend them,
+ * and must not cut it. One of the eight of a short recording does. */
+#define WRONG_SHARE  0.015
+#define ONE_WRONG_OF 20
 
 /* The most that single known values take away at a lag or at those next to it. */
 static double usual_wrong(const struct lag_shares *shares, int lag, int reach) {
@@ -267,7 +269,18 @@ static double usual_wrong(const struct lag_shares *shares, int lag, int reach) {
         return wrong;
 }
 
-/* All lags that are as good as the best: less than that by no more than single known values are wrong. */
+/* Whether a lag is as good as the best: less than that by no more than single known values are wrong. If so it may
+ * show how much that is, but not where a single packet is all that lets it in. */
+static bool is_in_window(const struct lag_shares *shares, int lag, int best, double *wrong) {
+        double less = shares->mended[best] - shares->mended[lag];
+
+        if (less > *wrong)
+                return shares->total[lag] >= ONE_WRONG_OF && less * (double) shares->total[lag] < 1 + 1e-9;
+        *wrong = fmax(*wrong, shares->mended[lag] - shares->share[lag]);
+        return true;
+}
+
+/* All lags that are as good as the best. */
 static void set_window(struct search *s, struct candidate *c) {
         int reach = (int) (s->known->interval_ms / 1000) + 1, best = c->lag_s + LAG_MAX_S, from, to;
         struct lag_shares shares;
@@ -280,10 +293,10 @@ static void set_window(struct search *s, struct candidate *c) {
                     (shares.mended[i] == shares.mended[best] && shares.total[i] > shares.total[best]))
                         best = i;
         wrong = usual_wrong(&shares, best, reach);
-        for (from = best; from > 0 && shares.mended[from - 1] >= shares.mended[best] - wrong; from--)
-                wrong = fmax(wrong, shares.mended[from - 1] - shares.share[from - 1]);
-        for (to = best; to < LAGS - 1 && shares.mended[to + 1] >= shares.mended[best] - wrong; to++)
-                wrong = fmax(wrong, shares.mended[to + 1] - shares.share[to + 1]);
+        for (from = best; from > 0 && is_in_window(&shares, from - 1, best, &wrong); from--)
+                ;
+        for (to = best; to < LAGS - 1 && is_in_window(&shares, to + 1, best, &wrong); to++)
+                ;
         c->lag_from_s = from - LAG_MAX_S;
         c->lag_to_s = to - LAG_MAX_S;
 }
