@@ -175,20 +175,21 @@ size_t vue_blank_frame(uint8_t *frame, size_t len) {
         return set_bytes(frame + VUE_HEADER_SIZE, len - VUE_FRAME_OVERHEAD, 0);
 }
 
-/* The rest of a frame that was damaged, from its letter on where even its first bytes are gone. */
+/* A letter that nobody knows may have been that of an install code. */
+static bool may_be_code(uint8_t letter) {
+        return letter == '\0' || !strchr("fmjre", letter);
+}
+
+/* The rest of an install code's frame that was damaged, from its letter on where even its first bytes are gone. What
+ * was another frame is text like any other: its length tells nothing about what follows now. */
 enum debris { DEBRIS_NONE, DEBRIS_FRAME, DEBRIS_CODE };
 
 static enum debris begins_debris(const uint8_t *bytes, size_t len) {
-        if (len >= 2 && bytes[0] == '$' && bytes[1] == 0x01)
+        if (len >= 2 && bytes[0] == '$' && bytes[1] == 0x01 && (len == 2 || may_be_code(bytes[2])))
                 return DEBRIS_FRAME;
         if (len >= 2 && bytes[0] == VUE_INSTALL_CODE && bytes[1] == VUE_INSTALL_CODE_SIZE)
                 return DEBRIS_CODE;
         return DEBRIS_NONE;
-}
-
-/* A letter that nobody knows may have been that of an install code. */
-static bool may_be_code(uint8_t letter) {
-        return letter == '\0' || !strchr("fmjre", letter);
 }
 
 /* Its bytes; 0: it goes on beyond len, or may. The length may be what is damaged. */
@@ -198,7 +199,7 @@ static size_t debris_size(const uint8_t *bytes, size_t len, enum debris debris) 
         if (len < header)
                 return 0;
         payload = bytes[header - 1];
-        if (payload < VUE_INSTALL_CODE_SIZE && may_be_code(bytes[header - 2]))
+        if (payload < VUE_INSTALL_CODE_SIZE)
                 payload = VUE_INSTALL_CODE_SIZE;
         return header + payload + 1 <= len ? header + payload + 1 : 0;
 }
@@ -206,7 +207,7 @@ static size_t debris_size(const uint8_t *bytes, size_t len, enum debris debris) 
 static size_t blank_debris(uint8_t *bytes, size_t len, enum debris debris) {
         size_t header = debris == DEBRIS_CODE ? 2 : VUE_HEADER_SIZE;
 
-        return len > header && may_be_code(bytes[header - 2]) ? set_bytes(bytes + header, len - header, 0) : 0;
+        return len > header ? set_bytes(bytes + header, len - header, 0) : 0;
 }
 
 /* Up to and with the end of the line, or up to a damaged frame; 0: it goes on. */
@@ -253,10 +254,8 @@ size_t vue_blank_text(uint8_t *bytes, size_t len, bool is_all, size_t *ret_chang
 static bool ends_in_debris(const uint8_t *bytes, size_t len) {
         for (size_t i = 0; i < len; i++) {
                 enum debris debris = begins_debris(bytes + i, len - i);
-                size_t letter = i + (debris == DEBRIS_CODE ? 0 : VUE_HEADER_SIZE - 2);
 
-                if (debris && (letter >= len || may_be_code(bytes[letter])) &&
-                    debris_size(bytes + i, len - i, debris) == 0)
+                if (debris && debris_size(bytes + i, len - i, debris) == 0)
                         return true;
         }
         return len > 0 && bytes[len - 1] == VUE_INSTALL_CODE;

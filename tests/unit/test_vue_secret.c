@@ -88,6 +88,25 @@ static void test_damaged_frames(void **state) {
         }
 }
 
+/* A reading that lost its end hides nothing that stands within the length it announced. */
+static void test_secrets_behind_a_damaged_reading(void **state) {
+        static const struct { const char *text; size_t len; const char *blanked; } cases[] = {
+                { "$\1r\x40\1\2\3Install code: 83FE\r\nok", 26, "$\1x\x40\1\2\3xxxxxxx xxxx: xxxx\r\nok" },
+                { "$\1r\x40\1\2\rid 83FED3407A939723\nok", 29, "$\1r\x40\1\2\rid 0000000000000000\nok" },
+                { "$\1r\x40\1\2\3$\1i\x08\1\2\r\4\5\6", 17, "$\1r\x40\1\2\3$\1i\x08\0\0\0\0\0\0" },
+                { "$\1r\x0f\1\2\3i\x08\1\2\r\4\5\6\7\x0e\rok\r", 21,
+                  "$\1r\x0f\1\2\3i\x08\0\0\0\0\0\0\0\0\0ok\r" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char out[64];
+
+                assert_int_equal(blank(cases[i].text, cases[i].len, true, out), cases[i].len);
+                assert_memory_equal(out, cases[i].blanked, cases[i].len);
+        }
+}
+
 /* However long a line is, no key in it comes through, wherever it is cut. */
 static void test_endless_line(void **state) {
         static const char key[] = "0123456789ABCDEFFEDCBA9876543210";
@@ -147,6 +166,7 @@ int main(void) {
                 cmocka_unit_test(test_lines),
                 cmocka_unit_test(test_lines_wait_for_their_end),
                 cmocka_unit_test(test_damaged_frames),
+                cmocka_unit_test(test_secrets_behind_a_damaged_reading),
                 cmocka_unit_test(test_endless_line),
                 cmocka_unit_test(test_cut_within_a_secret),
                 cmocka_unit_test(test_frames),
