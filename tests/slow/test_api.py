@@ -98,6 +98,7 @@ class Site:
                                extra="tariffs:\n  - { name: all, price: 0.28, currency: EUR }\n", may_log_errors=True)
         wait_until(lambda: all(self.get("/api/v1/meters/%s/now" % name).json["available"]
                                for name in METERS if name not in ("never", "stranger")))
+        wait_until(lambda: self.get("/healthz").json["history"] == "ready")
 
     def get(self, path):
         return fetch(self.gateway.http_port, path, headers={"Authorization": "Bearer " + TOKEN})

@@ -68,6 +68,7 @@ def test_parsers_take_both_forms_of_no_meters(start, client):
 
 def test_parsers_take_both_forms_of_a_live_and_of_a_stale_meter(mcu, online, client):
     gateway = online(stale_after="3s", name='"a \\"quoted\\" name"')
+    wait_until(lambda: gateway.now()["energy_import_kwh"] is not None)
     families = check_parsers(gateway.http_port, client)
     assert families["metergate_power_watts"] == [
         "metergate_power_watts", "gauge", "watts", [["metergate_power_watts", {"meter": "main"}, 17.7]]]
