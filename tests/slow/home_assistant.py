@@ -223,9 +223,10 @@ class HomeAssistant:
         return self.get("/api/states/" + entity)["state"]
 
     def entities(self):
-        """Entity ids by our unique ids."""
-        return {e["unique_id"]: e["entity_id"] for e in self.call("config/entity_registry/list")
-                if e["platform"] == "rest"}
+        """Entity ids by our unique ids. One is registered a moment before it has a state, and counts from then on."""
+        registered, states = self.call("config/entity_registry/list"), self.states()
+        return {e["unique_id"]: e["entity_id"] for e in registered
+                if e["platform"] == "rest" and e["entity_id"] in states}
 
     def log(self):
         path = self.folder / "home-assistant.log"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway import wait_until
+from gateway import TIMEOUT, wait_until
 from vue import ENERGIES
 
 SECOND = "&scan_interval=1"
@@ -59,7 +59,7 @@ def shows(state, value):
     """Whether a state is that value: Home Assistant shows numbers as the template gives them."""
     if value is None:
         return state == "unavailable"
-    return state not in ("unavailable", "unknown") and float(state) == pytest.approx(value, abs=1e-9)
+    return known(state) and float(state) == pytest.approx(value, abs=1e-9)
 
 
 def wait_for_agreement(home, gateway, only=lambda meter, key: True):
@@ -143,14 +143,16 @@ def test_with_a_token(home, start, meter, mcu, tmp_path):
 
 def test_it_starts_before_the_gateway(home, house):
     """Then it complains that nobody answers, and comes along by itself."""
-    text = package(house)
+    text, wanted = package(house), set(series_of(house))
     house.stop()
     ha = home(text)
     assert ha.entities() == {} and ha.complaints() != []
     assert all("rest" in line for line in ha.complaints())
     again = restarted(house)
     try:
-        wait_until(lambda: len(ha.entities()) == len(series_of(again)), interval=0.5, timeout=180)
+        # What it knows of its meters comes with their answers: until then it has nothing to agree with.
+        wait_until(lambda: set(ha.entities()) == set(series_of(again)) == wanted, interval=0.5, timeout=2 * TIMEOUT,
+                   what="all entities are there")
         wait_for_agreement(ha, again)
     finally:
         again.stop()
@@ -164,8 +166,12 @@ def restarted(gateway):
     return gateway
 
 
+def known(state):
+    return state if state not in ("unavailable", "unknown") else None
+
+
 def numbers(states):
-    return [float(s) for s in states if s not in ("unavailable", "unknown")]
+    return [float(s) for s in states if known(s)]
 
 
 def test_no_phantom_energy(home, house):
@@ -175,7 +181,8 @@ def test_no_phantom_energy(home, house):
     entities = wait_for_agreement(ha, house)
     power = entities["metergate_main_power_w"]
     energies = [entities["metergate_%s_%s" % (meter, key)] for meter in ("main", "utility") for key in ENERGIES]
-    before = {id: float(ha.state(id)) for id in energies}
+    # They agreed as well where neither of them knew it yet.
+    before = {id: float(wait_until(lambda: known(ha.state(id)))) for id in energies}
 
     # The meter falls silent: its power is not known, its energy stays what it was.
     kept = ha.state(entities["metergate_main_energy_import_kwh"])
@@ -194,27 +201,29 @@ def test_no_phantom_energy(home, house):
         wait_until(lambda: {ha.state(id) for id in (power, *energies)} == {"unavailable"})
         gateway = restarted(gateway)
         wait_until(lambda: shows(ha.state(power), 17.7), timeout=120)
-        wait_until(lambda: all(ha.state(id) not in ("unavailable", "unknown") for id in energies))
+        wait_until(lambda: all(known(ha.state(id)) for id in energies))
     assert all("rest" in line for line in ha.complaints())
     try:
         begin = time.time()
         gateway.utility = house.utility
         wait_until(lambda: all(any(start + 300 > begin for start, _, _ in ha.statistics(id)) for id in energies),
                    timeout=SHORT_PERIOD_S, interval=1, what="statistics of five minutes")
+        # Of entities that are not available it would complain.
+        check_energy_preferences(ha, entities)
     finally:
         gateway.stop()
     for id in energies:
         check_energy(ha, id, before[id])
-    check_energy_preferences(ha, entities)
 
 
 def check_energy(ha, id, first):
     """1.5 kW for minutes: a tenth of a kWh at most, and never back."""
+    # They are made of what has been recorded by then.
+    statistics = ha.statistics(id)
     recorded = numbers(ha.recorded(id))
     assert recorded == sorted(recorded) and first in recorded, (id, recorded)
     assert recorded[-1] - recorded[0] < 0.5
     # What flowed, as Home Assistant sums it up.
-    statistics = ha.statistics(id)
     sums = [sum_ for _, _, sum_ in statistics]
     assert sums == sorted(sums) and sums[0] >= 0, (id, sums)
     for (_, state, sum_), (_, next_state, next_sum) in zip(statistics, statistics[1:]):
