@@ -120,6 +120,14 @@ def play(told, make, score, number):
         assert dp in answer.claims or dp in answer.untold, dp
 
 
+def drawn(count, is_enough):
+    """The numbers of that many recordings, or of up to ten where that is not enough: one alone may tell nothing."""
+    for number in range(max(10, count)):
+        if number >= count and is_enough():
+            return
+        yield number
+
+
 def trial(told, make, count=RECORDINGS):
     print("# METERGATE_SEED=%s" % SEED)
     score = Score()
@@ -204,6 +212,7 @@ class Module:
         rows = profile_rows(run("profiles", "show", profile).stdout)
         channels = {row.get("channel", "") for row in rows if row.get("quantity") == "current_a" or "layout" in row}
         self.households = {c: loads.household(rng, LOADS) for c in sorted(channels) if c or len(channels) == 1}
+        self.shown = {}
 
     def listen(self):
         """Takes what there is into the recording."""
@@ -233,13 +242,18 @@ class Module:
         self.ask(8, answer=7)
 
     def load(self, step):
-        """Each channel has a load of its own."""
+        """Each channel has a load of its own. One like the last one is a tenth of a volt higher: a meter that sees no
+        change reports nothing."""
         self.seen.clear()
         said = []
         for channel, household in self.households.items():
             load = household[step][1]
-            for key in GAUGES:
-                said.append("%s%s=%.3f" % (channel + "." if channel else "", key, getattr(load, key) / 1000))
+            values = {key: round(getattr(load, key)) for key in GAUGES}
+            last = self.shown.get(channel, {"current_a": -1})
+            if values["current_a"] == last["current_a"] and abs(values["voltage_v"] - last["voltage_v"]) < 100:
+                values["voltage_v"] = last["voltage_v"] + 100
+            said += ["%s%s=%.3f" % (channel and channel + ".", key, value / 1000) for key, value in values.items()]
+            self.shown[channel] = values
         self.meter.tell("set " + " ".join(said))
 
     def report(self):
@@ -337,7 +351,7 @@ def test_profile_of_an_unknown_meter(kind, known, told, profiled, tmp_path):
     """Where all is told rightly, the profile shows exactly what went onto the wire, with one name per channel."""
     shown = 0
     print("# METERGATE_SEED=%s" % SEED)
-    for number in range(max(1, RECORDINGS // 10)):
+    for number in drawn(RECORDINGS // 10, lambda: shown):
         rng = random.Random("%s %d" % (SEED, number))
         recording = unknown_cases.made_up(rng, known, rng.choice(sorted(known.tuples, key=str)), kind)
         path = tmp_path / "recording.txt"
@@ -456,7 +470,7 @@ def test_clock_that_jumps(told, known, hours):
     """What is told of voltage, current and power does not depend on the clock; of energies nothing is called certain
     that is not so."""
     compared = 0
-    for number in range(max(1, RECORDINGS // 20)):
+    for number in drawn(RECORDINGS // 20, lambda: compared):
         recording = household(random.Random("%s %d" % (SEED, number)), known)
         middle = len(recording.lines) // 2
         rows = judge(recording, told(shift(recording.text(), [(middle, hours)])))
