@@ -147,6 +147,16 @@ def test_traces_with_scales_of_real_meters(told, known):
 
 
 @needs_traces
+def test_a_peak_is_no_apparent_power(told, known):
+    """Of a load that stays, the highest power so far lies where volts times amperes are."""
+    rng = random.Random("4005 153")
+    recording = unknown_cases.from_traces(rng, known, rng.choice(sorted(known.tuples, key=str)))
+    assert any(truth.note == "peak power" for truth in recording.truths)
+    rows = judge(recording, told(recording.text()))
+    assert [str(row) for row in rows if row.wrong_and_high] == []
+
+
+@needs_traces
 @pytest.mark.parametrize("name, rows", [
     ("pzem_meter1", 6000), ("pzem_meter2", 6000), ("pzem_meter4", 6000), ("tuya_plug_2025-08-17", 40000),
     ("tuya_plug_2025-08-20", 40000), ("uci_house_1min_2007-01-02", 20000)])

@@ -4,7 +4,7 @@
 
 #include "workbench/suggest/bench.h"
 
-#define CAP_UNSURE    0.85 /* of what could still be another power of ten: never high */
+#define CAP_UNSURE    0.85 /* of what could still be another power of ten, or a peak of the power: never high */
 #define CAP_FEW       0.8  /* of what was seen at few loads */
 #define CAP_SYMMETRIC 0.7  /* of an active power that may be the reactive one */
 #define CAP_LONE      0.6  /* of a power without a current */

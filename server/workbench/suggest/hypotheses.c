@@ -209,7 +209,7 @@ static void tell_circuit(const struct bench *b, int column, const struct circuit
                 tell_scaled(b, c, column, Q_POWER, c->ratio, role, s);
         else if (column == c->apparent)
                 tell_scaled(b, c, column, Q_APPARENT_POWER, c->ratio + c->apparent_exponent,
-                            fmin(role * 0.95, c->is_apparent_sure ? 1 : CAP_SYMMETRIC), s);
+                            fmin(role * 0.95, c->is_apparent_sure ? CAP_UNSURE : CAP_SYMMETRIC), s);
         else if (column == c->reactive)
                 tell_scaled(b, c, column, Q_REACTIVE_POWER, c->ratio + c->reactive_exponent, role * 0.95, s);
         else if (column == c->factor)
