@@ -67,10 +67,20 @@ static void test_wrong_rows_at_the_edge_of_the_window(void **state) {
         correlate_case_free(&c);
 }
 
+/* Values that tremble by six counts, so that 256 counts of the upper bytes alone fit them better at first sight. */
+static void test_numbers_without_their_lowest_byte(void **state) {
+        static const uint64_t seeds[] = { 736133903, 736133913, 86608419, 905393304, 7784583, 9376011 };
+
+        (void) state;
+        for (unsigned i = 0; i < sizeof seeds / sizeof *seeds; i++)
+                assert_int_not_equal(try_case(seeds[i]), VERDICT_WRONG);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_meters),
                 cmocka_unit_test(test_wrong_rows_at_the_edge_of_the_window),
+                cmocka_unit_test(test_numbers_without_their_lowest_byte),
         };
 
         setenv("TZ", "UTC", 1);

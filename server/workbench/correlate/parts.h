@@ -92,6 +92,9 @@ int judge_on_sample(struct search *s, struct candidate *c);
 /* The window of lags, then everything again on all packets. */
 int judge_on_all(struct search *s, struct candidate *c);
 
+/* Whether the number goes on in the byte behind its lowest one: with it less is left of the known values. */
+bool judge_is_cut(const struct search *s, const struct candidate *c, unsigned *ret_offset);
+
 /* Whether the same field fits in another time zone as well; it is a candidate there then. */
 bool judge_elsewhere(struct search *s, const struct candidate *c, int zone_s);
 

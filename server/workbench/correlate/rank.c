@@ -196,6 +196,15 @@ static void tell_rivals(struct correlate_field *f, const struct search *s, const
         }
 }
 
+static void tell_cut(struct correlate_field *f, const struct search *s, const struct candidate *c) {
+        unsigned offset;
+
+        if (!judge_is_cut(s, c, &offset))
+                return;
+        leave_open(f, "field: with the byte at offset %u behind its lowest one it fits closer", offset);
+        f->decided = false;
+}
+
 static void tell_chance(struct correlate_field *f, const struct candidate *c) {
         if (c->chance > (c->looseness > 0 ? CHANCE_LOOSE : CHANCE_MAX)) {
                 leave_open(f, "field: so few different values fit one like it by chance");
@@ -222,6 +231,7 @@ static void tell(struct correlate_field *f, const struct search *s, const struct
         tell_chance(f, c);
         tell_bits(f, c);
         tell_rivals(f, s, c);
+        tell_cut(f, s, c);
         tell_zone(f, s, c);
         tell_scale(f, c);
         tell_lag(f, c);
