@@ -250,7 +250,8 @@ size_t vue_blank_text(uint8_t *bytes, size_t len, bool is_all, size_t *ret_chang
 
 /* ---- cut within a secret ---- */
 
-/* A frame that may be an install code's, or the rest of one, has begun and not ended; its letter may be all there is. */
+/* A frame that may be an install code's, or the rest of one, has begun and not ended; its letter may be all there
+ * is. */
 static bool ends_in_debris(const uint8_t *bytes, size_t len) {
         for (size_t i = 0; i < len; i++) {
                 enum debris debris = begins_debris(bytes + i, len - i);

@@ -1,8 +1,9 @@
 /* What is being recorded, on its way from the ports to a file: every direction's bytes as they were read, with what
  * is secret in them overwritten, and counts of the frames in them. Where there may be secrets bytes are held back,
  * until they are known to hold none: for as long as a frame or a line of text takes, and never more than
- * CAPTURE_HELD_MAX of them. What silence cuts within a secret is written down without it, and its rest overwritten. That is with a protocol that has some; and with any other until its first good frame in
- * that direction, for it may be the wrong one. Fixed size. */
+ * CAPTURE_HELD_MAX of them. What silence cuts within a secret is written down without it, and its rest overwritten.
+ * That is with a protocol that has some; and with any other until its first good frame in that direction, for it may
+ * be the wrong one. Fixed size. */
 #pragma once
 
 #include <stdbool.h>

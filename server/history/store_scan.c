@@ -1,8 +1,8 @@
 /* Looks through a file and finds out what a crash has left of it. All pages below Q of a ring are known to have been
  * safely on the disk, because a page or a superblock says so; what follows Q without a gap is accepted, too. Beyond
  * the first page that is missing there may be some that were never acknowledged: they are made zeros, so that they
- * cannot come back when the ring has got there. So are those that are there in part: what is written over them and torn
- * itself could make them whole. */
+ * cannot come back when the ring has got there. So are those that are there in part: what is written over them and
+ * torn itself could make them whole. */
 #include "history/store_parts.h"
 
 #include <errno.h>

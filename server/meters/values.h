@@ -39,8 +39,8 @@ struct values {
 /* The profile is this from now on (NULL: none): nothing is known of its series. */
 void values_begin(struct values *v, const struct protocol *protocol, const struct profile *profile);
 
-/* The history can be read: counters go on from where they were, with what their registers said meanwhile. Does nothing
- * a second time. */
+/* The history can be read: counters go on from where they were, with what their registers said meanwhile. Does
+ * nothing a second time. */
 void values_restore(struct values *v);
 
 /* Takes in what the protocol reports. frame: number of the raw frame that brought the last of it, 0: none. */
