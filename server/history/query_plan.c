@@ -278,6 +278,12 @@ static bool has_slot(const struct query *q, uint16_t slot) {
         return slot == SCHEMA_NONE;
 }
 
+/* Where the bucket after the first one of the meter's oldest page begins. That first one may be there in part: where a
+ * schema took over within it, or it was too large for a page, another page that is gone had the rest. */
+static int64_t second_bucket(const struct page_info *oldest, enum history_tier tier) {
+        return oldest->t_min + tier_step_ticks[tier];
+}
+
 /* What lies before is gone from this tier. Raw pages of other meters tell as well: what was overwritten was not newer
  * than the oldest page that is left. Aggregated pages are written when they are full: a meter with few rows puts old
  * times behind the newer ones of others, so there only the meter's own count. */
@@ -293,7 +299,7 @@ static int64_t tier_begin(const struct query *q, enum history_tier tier) {
                 if (!info.valid)
                         continue;
                 if (has_slot(q, info.schema))
-                        return least(begin, info.t_min);
+                        return tier == TIER_RAW ? least(begin, info.t_min) : second_bucket(&info, tier);
                 if (tier == TIER_RAW)
                         begin = least(begin, info.t_max);
         }

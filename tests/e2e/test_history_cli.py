@@ -351,6 +351,31 @@ def test_a_ring_that_went_round(directory):
     assert RUN or info(directory)["oldest_ms"] < int(rows[1].split(",")[0])
 
 
+def test_a_bucket_of_which_a_part_was_overwritten(directory):
+    """A minute in which another schema took over lies in two pages. Without the first of them the rows tell of it."""
+    rand = random.Random(4)
+    header = "t_ms," + ",".join("c%d.power_w" % i for i in range(60))
+    times = [START_MS, START_MS + 10000, *range(START_MS + 20000, START_MS + 10 ** 8, 60000)]
+    lines = ["%d,%s" % (at, ",".join(decimal_text(rand.randrange(10 ** 6), 3) for _ in range(60))) for at in times]
+
+    first = ["--step", "1min", "--to", "%d" % (START_MS // 1000 + 300), "--series", "c7.power_w"]
+
+    def add(n, hold):
+        fill(directory, "\n".join([header, *lines[:n]]) + "\n", "--hold", hold)
+        del lines[:n]
+
+    add(2, "30s")
+    add(250, "60s")
+    minutes = export(directory, *first)
+    tier = info(directory)["tiers"]["1min"]
+    add(250 * (tier["pages"] - 3) // tier["pages_used"] - 250, "60s")
+    while 0 in pages(directory / "history.ring", 1):
+        add(2, "60s")
+    assert min(pages(directory / "history.ring", 1)) == 1
+    assert export(directory, *first) == minutes
+    assert verify(directory).endswith("all is well\n")
+
+
 def fill_pages(directory, tier):
     """So that the tier has several pages; returns the lines."""
     lines = noise(9000, seed=2)
