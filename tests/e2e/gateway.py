@@ -15,6 +15,9 @@ import time
 TOP = pathlib.Path(os.environ.get("METERGATE_TOP") or pathlib.Path(__file__).resolve().parents[2])
 BINARY = os.environ.get("METERGATE") or str(TOP / "build" / "metergate")
 RUN = shlex.split(os.environ.get("METERGATE_RUN", ""))
+# What is drawn at random is the same every time, so that a test that fails fails because of what was changed; other
+# draws by METERGATE_SEED (make check-random).
+SEED = int(os.environ.get("METERGATE_SEED") or 20261121)
 
 # Its remarks are no output of ours; what it finds wrong changes the exit status.
 VALGRIND_LINE = re.compile(r"==\d+==")

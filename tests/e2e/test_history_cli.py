@@ -3,14 +3,13 @@ import csv
 import gzip
 import io
 import json
-import os
 import random
 import shutil
 import subprocess
 from decimal import Decimal
 
 import pytest
-from gateway import RUN, TIMEOUT, command, open_files, run, shared_dir, wait_until
+from gateway import RUN, SEED, TIMEOUT, command, open_files, run, shared_dir, wait_until
 
 PAGE = 4096
 START_MS = 1795255200000  # 2026-11-21T10:00:00Z
@@ -452,9 +451,8 @@ class Writer:
 
 def test_imports_killed_at_random(tmp_path, directory):
     """Whatever moment it is: what is left are the first rows, the tiers are those of the rows, counters go on."""
-    seed = int(os.environ.get("METERGATE_SEED") or random.randrange(10 ** 9))
-    print("METERGATE_SEED=%d" % seed)
-    rand = random.Random(seed)
+    print("METERGATE_SEED=%d" % SEED)
+    rand = random.Random(SEED)
     writer = Writer(rand)
     csv_file = tmp_path / "rows.csv"
     for _ in range(4 if RUN else 12):

@@ -6,11 +6,10 @@ import threading
 
 import pytest
 
-from gateway import wait_until
+from gateway import SEED, wait_until
 from stream import Stream, fill
 
 DISCONNECTS = int(os.environ.get("METERGATE_DISCONNECTS", "1000"))
-SEED = int(os.environ.get("METERGATE_SEED", "0")) or random.randrange(1, 1 << 31)
 LOAD = {18: 1000, 19: 2300, 20: 2300, 101: 500000}
 
 

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from certificates import Authority
-from gateway import TIMEOUT, fetch, free_port, run, wait_until
+from gateway import SEED, TIMEOUT, fetch, free_port, run, wait_until
 from stream import Stream, fill
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -233,9 +233,8 @@ def cut_handshake(gateway, context, random_source):
 
 
 def test_cut_handshakes(secure, authority, tmp_path):
-    seed = int(os.environ.get("METERGATE_SEED", time.time()))
-    print("METERGATE_SEED=%d" % seed)
-    random_source = random.Random(seed)
+    print("METERGATE_SEED=%d" % SEED)
+    random_source = random.Random(SEED)
     gateway = secure(tmp_path)
     gateway.wait_history()    # its file is open from then on
     open_before = len(os.listdir("/proc/%d/fd" % gateway.pid))

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every fuzz target of FUZZ_TARGETS (paths in the build tree) for FUZZ_SECONDS, as many at a time as there are
 # processors, starting from its seeds. What it finds is kept in corpus/ and findings/. One TAP result for each target.
+# METERGATE_SEED gives other tries.
 set -u
 
 seconds=${FUZZ_SECONDS:-60}
@@ -10,7 +11,7 @@ run_target() {
         name=$(basename "$1")
         seeds=$top_srcdir/tests/fuzz/seeds/${name#fuzz_}
         mkdir -p "corpus/$name" "findings/$name"
-        "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+        "$1" -seed="${METERGATE_SEED:-20261121}" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
                 -artifact_prefix="findings/$name/" "corpus/$name" "$seeds" >"$name.out" 2>&1
         echo $? >"$name.rc"
 }

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "annotations.h"
 #include "config/profile_file.h"
+#include "tests/unit/from_environment.h"
 
 #ifndef TOP_SRCDIR
 #define TOP_SRCDIR "."
@@ -259,15 +259,10 @@ static int collect(const struct golden_kind *kind, struct CMUnitTest *tests) {
 
 int golden_main(const struct golden_kind *kind) {
         struct CMUnitTest tests[FILES_MAX];
-        const char *wish = getenv("METERGATE_SEED");
-        uint64_t seed;
         int n, r;
 
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        seed = wish ? strtoull(wish, NULL, 0) : (uint64_t) time(NULL);
-        random_state = seed * 2 + 1;
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
-        fflush(stdout);
+        random_state = test_seed() * 2 + 1;
         n = collect(kind, tests);
         if (n <= 0) {
                 puts(n == 0 ? "1..0 # SKIP no folder of captures" : "Bail out! more captures than there is room for");

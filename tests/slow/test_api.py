@@ -11,13 +11,12 @@ import sys
 
 import pytest
 
-from gateway import TOP, Gateway, Process, fetch, wait_until
+from gateway import SEED, TOP, Gateway, Process, fetch, wait_until
 from vue import VueSimulator
 
 FILES = TOP / "tests" / "api"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "metergate"
 ACCESS = ["open", "token"]
-SEED = "20261121"    # the same tries every time; METERGATE_SEED gives others
 EXAMPLES = 500       # of every operation that takes anything; schemathesis.toml asks for some more
 METERS = {"main": "tuyamcu", "three": "tuyamcu", "utility": "vue", "never": "tuyamcu", "stranger": "tuyamcu"}
 LEFT_OUT = ["/api/v1/stream"]
@@ -137,19 +136,18 @@ def sites(tmp_path_factory):
 def runs(schemathesis, sites):
     """Schemathesis against each of them, at the same time. It has one worker each: with more, operations that are
     tried at the same moment end early without a word."""
-    seed = os.environ.get("METERGATE_SEED") or SEED
     started = {}
     for access, site in sites.items():
         shutil.copy(FILES / "hooks.py", site.folder)
         # Whoever waits for an answer beside them goes first.
-        command = ["nice", *schemathesis, "--config-file", FILES / "schemathesis.toml", "run", "--no-color", "--seed", seed,
+        command = ["nice", *schemathesis, "--config-file", FILES / "schemathesis.toml", "run", "--no-color", "--seed", str(SEED),
                    site.url + "/api/v1/openapi.json"]
         if access == "token":
             command += ["--header", "Authorization: Bearer " + TOKEN]
         with open(site.folder / "schemathesis.log", "w") as log:
             started[access] = subprocess.Popen(command, cwd=site.folder, stdin=subprocess.DEVNULL, stdout=log,
                                                stderr=subprocess.STDOUT)
-    yield {access: (process.wait(), "METERGATE_SEED=%s\n" % seed +
+    yield {access: (process.wait(), "METERGATE_SEED=%s\n" % SEED +
                     (sites[access].folder / "schemathesis.log").read_text()) for access, process in started.items()}
 
 

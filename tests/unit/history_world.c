@@ -6,20 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tools/random.h"
-
-uint64_t world_seed(void) {
-        const char *text = getenv("METERGATE_SEED");
-        uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t) time(NULL);
-
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
-        return seed;
-}
 
 unsigned world_times(void) {
         const char *text = getenv("METERGATE_TIMES");

@@ -22,8 +22,6 @@ struct world {
         struct world_meter meters[MODEL_METERS_MAX];
 };
 
-/* METERGATE_SEED, or one from the time of day; printed. */
-uint64_t world_seed(void);
 /* METERGATE_TIMES: how much more is to be tried than by default. */
 unsigned world_times(void);
 

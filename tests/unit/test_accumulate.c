@@ -1,5 +1,6 @@
 /* Buckets from rows, against a model that looks at every single tick. Prints its seed; METERGATE_SEED repeats a run,
  * METERGATE_ROUNDS makes it longer. */
+#include "from_environment.h"
 #include "history/accumulate.h"
 
 #include <setjmp.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -324,10 +324,7 @@ int main(void) {
                 cmocka_unit_test(test_long_gap),
                 cmocka_unit_test(test_carry),
         };
-        const char *given = getenv("METERGATE_SEED");
-
-        seed = given ? strtoull(given, NULL, 10) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

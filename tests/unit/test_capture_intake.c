@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "capture/capture_intake.h"
+#include "from_environment.h"
 
 #define MAX 65536
 
@@ -311,13 +312,11 @@ static size_t make_stream(uint8_t *data, unsigned *ret_codes) {
 /* However it is cut, and with pauses anywhere: as many bytes as came, no part of a code, and what else is overwritten
  * is counted. */
 static void test_random_pieces(void **state) {
-        const char *seed = getenv("METERGATE_SEED"), *runs = getenv("METERGATE_ROUNDS");
-        unsigned n_runs = runs ? (unsigned) atoi(runs) : 2000;
+        unsigned n_runs = (unsigned) number_from("METERGATE_ROUNDS", 2000);
         static uint8_t data[MAX];
 
         (void) state;
-        random_state = seed ? strtoull(seed, NULL, 10) : 20261121;
-        print_message("# METERGATE_SEED=%llu\n", (unsigned long long) random_state);
+        random_state = test_seed();
         for (unsigned run = 0; run < n_runs; run++) {
                 unsigned codes;
                 size_t len = make_stream(data, &codes), at = 0, changed = 0;

@@ -1,5 +1,6 @@
 /* Every int64 comes back from a block; a damaged block is refused or read as something else, within its bounds. The
  * random parts print their seed; METERGATE_SEED repeats a run, METERGATE_ROUNDS makes it longer. */
+#include "from_environment.h"
 #include "history/codec.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -258,12 +258,8 @@ int main(void) {
                 cmocka_unit_test(test_wrong_number_of_values),
                 cmocka_unit_test(test_any_bytes),
         };
-        const char *seed = getenv("METERGATE_SEED"), *wish = getenv("METERGATE_ROUNDS");
-
-        random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t) time(NULL);
-        printf("# METERGATE_SEED=%" PRIu64 "\n", random_state);
-        random_state = random_state * UINT64_C(0x9e3779b97f4a7c15) | 1;
-        rounds = wish ? (unsigned) strtoul(wish, NULL, 10) : 100;
+        random_state = test_seed() * UINT64_C(0x9e3779b97f4a7c15) | 1;
+        rounds = (unsigned) number_from("METERGATE_ROUNDS", 100);
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

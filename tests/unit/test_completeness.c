@@ -1,4 +1,5 @@
 /* What is known of the last hour, and a register beside the power: plain numbers for time. */
+#include "from_environment.h"
 #include "meters/completeness.h"
 
 #include <setjmp.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "meters/energy_check.h"
 
@@ -44,13 +44,11 @@ static void test_since_the_start(void **state) {
 static void test_random(void **state) {
         enum { STEPS = 3 * 36000 };
         static unsigned char known[STEPS];
-        const char *given = getenv("METERGATE_SEED");
-        unsigned seed = given ? (unsigned) strtoul(given, NULL, 10) : (unsigned) time(NULL);
+        unsigned seed = (unsigned) test_seed();
         struct completeness c = { 0 };
         unsigned begin = 7;
 
         (void) state;
-        print_message("# METERGATE_SEED=%u\n", seed);
         srand(seed);
         memset(known, 0, sizeof known);
         completeness_begin(&c, begin * 100);

@@ -11,12 +11,7 @@
 #include <cmocka.h>
 
 #include "correlate_case.h"
-
-static uint64_t number_from(const char *name, uint64_t otherwise) {
-        const char *text = getenv(name);
-
-        return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
+#include "from_environment.h"
 
 static enum verdict try_case(uint64_t seed) {
         struct correlate_case_answer answer;

@@ -1,13 +1,12 @@
 /* Energy registers: what is believed, what is withheld, and that the total never steps back or jumps. */
+#include "from_environment.h"
 #include "meters/counter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -312,11 +311,9 @@ static void test_goes_on_after_a_restart(void **state) {
 /* Whatever is read, in whatever order and however often: the total never steps back, and over any time grows by no
  * more than the largest power allows, one span and one step. */
 static void test_no_readings_make_more_than_can_flow(void **state) {
-        const char *given = getenv("METERGATE_SEED");
-        uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL), random = random_seed(seed);
+        uint64_t random = random_seed(test_seed());
 
         (void) state;
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
         for (unsigned life = 0; life < 300; life++) {
                 struct bench b = bench_of(random_below(&random, 2));
                 bool increments = life % 3 == 0;
@@ -454,11 +451,9 @@ static void live(uint32_t seed, int64_t step) {
 }
 
 static void test_random_lives(void **state) {
-        const char *given = getenv("METERGATE_SEED");
-        uint32_t seed = given ? (uint32_t) strtoul(given, NULL, 0) : (uint32_t) time(NULL);
+        uint32_t seed = (uint32_t) test_seed();
 
         (void) state;
-        printf("# METERGATE_SEED=%u\n", (unsigned) seed);
         for (unsigned i = 0; i < 100; i++)
                 live(seed * 2654435761U + i * 40503U + 1U, i % 3 == 0 ? KWH : i % 3 == 1 ? 600 : 1);
 }

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/time_text.h"
 #include "config/tariffs.h"
+#include "from_environment.h"
 #include "tools/random.h"
 
 #define DAY_S 86400
@@ -348,12 +349,10 @@ static void lives(void **state) {
                 { "Africa/Monrovia", "1971-12-31T00:00:00Z", true },
                 { "XXX-5:10", "2026-06-25T00:00:00Z", true },
         };
-        const char *text = getenv("METERGATE_SEED");
-        uint64_t number = text ? strtoull(text, NULL, 0) : (uint64_t) time(NULL), seed = random_seed(number);
+        uint64_t seed = random_seed(test_seed());
         struct life *l = test_calloc(1, sizeof *l);
 
         (void) state;
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) number);
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 bool odd = cases[i].from[0] == '1';    /* goes second by second */
                 enum energy_period longest = odd ? PERIOD_WEEK : PERIOD_YEAR;

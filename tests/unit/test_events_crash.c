@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "events_case.h"
+#include "from_environment.h"
 #include "tools/random.h"
 
 #define CUTS_DEFAULT 200
@@ -101,12 +101,10 @@ static void live(uint64_t *random) {
 }
 
 static void test_power_cuts(void **state) {
-        const char *cuts_text = getenv("METERGATE_CUTS"), *seed_text = getenv("METERGATE_SEED");
-        unsigned cuts = cuts_text ? (unsigned) atoi(cuts_text) : CUTS_DEFAULT;
-        uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : (uint64_t) time(NULL), random = random_seed(seed);
+        unsigned cuts = (unsigned) number_from("METERGATE_CUTS", CUTS_DEFAULT);
+        uint64_t seed = test_seed(), random = random_seed(seed);
 
         (void) state;
-        printf("# seed %llu\n", (unsigned long long) seed);
         disk = cut_disk_new(directory, seed);
         cut_disk_power_off(disk, 1 + random_below(&random, 300));
         reopen();

@@ -1,4 +1,5 @@
 /* Framing by TuyaMCU's rule: resynchronisation, part-frames, and bytes that are never lost from the count. */
+#include "from_environment.h"
 #include "protocols/framer.h"
 
 #include <errno.h>
@@ -172,12 +173,10 @@ static void test_end_of_a_recording(void **state) {
 
 /* Random bytes with good frames between them, whole and in random pieces: the same frames, every byte counted. */
 static void test_random_streams(void **state) {
-        const char *text = getenv("METERGATE_SEED");
-        unsigned seed = text ? (unsigned) strtoul(text, NULL, 10) : 20261121;
+        unsigned seed = (unsigned) test_seed();
         static uint8_t bytes[20000];
 
         (void) state;
-        print_message("# METERGATE_SEED=%u\n", seed);
         srand(seed);
         for (unsigned round = 0; round < 50; round++) {
                 struct framer whole, pieces;

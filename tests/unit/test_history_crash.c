@@ -1,6 +1,7 @@
 /* What is left of a history when the power goes or the program is killed at any moment, again and again on the same
  * file: no false row, no hole, nothing lost that was safe, tiers that are what the rows make, numbers that are never
  * given twice. METERGATE_CUTS and METERGATE_KILLS make it longer, METERGATE_SEED repeats a run. */
+#include "from_environment.h"
 #include "history_bench.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -323,13 +323,10 @@ int main(void) {
                 cmocka_unit_test(test_power_cuts),
                 cmocka_unit_test(test_kills),
         };
-        const char *given = getenv("METERGATE_SEED");
         int r;
 
-        seed = given ? strtoull(given, NULL, 10) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
-        fflush(stdout);
+        seed = test_seed();
         r = cmocka_run_group_tests(tests, NULL, NULL);
         bench_remove_directory();
         return r;

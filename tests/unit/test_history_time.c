@@ -1,4 +1,5 @@
 /* The time of rows, and the schemas they follow. */
+#include "from_environment.h"
 #include "history_case.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "history/history_parts.h"
@@ -369,12 +369,10 @@ int main(void) {
                 cmocka_unit_test(test_a_meter_that_left),
                 cmocka_unit_test(test_extreme_buckets),
         };
-        const char *given = getenv("METERGATE_SEED");
         int r;
 
-        seed = given ? strtoull(given, NULL, 10) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         r = cmocka_run_group_tests(tests, NULL, NULL);
         bench_remove_directory();
         return r;

@@ -1,5 +1,6 @@
 /* Power over time, against a computation that knows nothing of rows and columns; over restarts, changes of the schema
  * and of the clock. */
+#include "from_environment.h"
 #include "history_bench.h"
 
 #include <setjmp.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "history/integral.h"
@@ -327,10 +327,7 @@ int main(void) {
                 cmocka_unit_test(test_equals_the_mean),
                 cmocka_unit_test(test_nonsense_adds_nothing),
         };
-        const char *given = getenv("METERGATE_SEED");
-
-        seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

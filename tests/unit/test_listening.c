@@ -1,5 +1,6 @@
 /* What every protocol does where a meter is only listened to: it never has anything to send, whatever arrives on
  * either line and whatever somebody asks for. */
+#include "from_environment.h"
 #include "protocols/protocol.h"
 
 #include <errno.h>
@@ -31,12 +32,6 @@ static uint32_t random_below(uint32_t n) {
         random_state ^= random_state >> 7;
         random_state ^= random_state << 17;
         return (uint32_t) (random_state >> 11) % n;
-}
-
-static unsigned number_from(const char *name, unsigned fallback) {
-        const char *text = getenv(name);
-
-        return text && *text ? (unsigned) strtoul(text, NULL, 10) : fallback;
 }
 
 static size_t random_tuyamcu(uint8_t *frame) {
@@ -146,7 +141,8 @@ static void step(struct ear *e) {
 }
 
 static void test_nothing_is_ever_sent(void **state) {
-        unsigned steps = number_from("METERGATE_STEPS", 200000), seed = number_from("METERGATE_SEED", 1);
+        unsigned steps = (unsigned) number_from("METERGATE_STEPS", 200000);
+        unsigned seed = (unsigned) number_from("METERGATE_SEED", 1);
 
         (void) state;
         printf("# METERGATE_SEED=%u METERGATE_STEPS=%u\n", seed, steps);

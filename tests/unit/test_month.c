@@ -2,6 +2,7 @@
  * in autumn: loads and the sun, meters that report on change, and everything that goes wrong. In the end the energies
  * are those of the house's own ledger, whoever is asked.
  * METERGATE_SEED repeats a run, METERGATE_DAYS makes it longer. */
+#include "from_environment.h"
 #include "values_bench.h"
 
 #include <errno.h>
@@ -526,12 +527,9 @@ int main(void) {
                 cmocka_unit_test(test_spring),
                 cmocka_unit_test(test_autumn),
         };
-        const char *given = getenv("METERGATE_SEED");
-
         setenv("TZ", "Europe/Warsaw", 1);
         tzset();
-        seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Pages and schemas: what goes in comes out, what does not fit leaves the page alone, and a damaged one is refused,
  * or read without leaving its bounds where its checksum is right all the same. METERGATE_SEED repeats a run,
  * METERGATE_ROUNDS makes it longer. */
+#include "from_environment.h"
 #include "history/page.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "base/crc32c.h"
@@ -410,12 +410,8 @@ int main(void) {
                 cmocka_unit_test(test_schemas_that_differ),
                 cmocka_unit_test(test_places_of_streams),
         };
-        const char *seed = getenv("METERGATE_SEED"), *wish = getenv("METERGATE_ROUNDS");
-
-        random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t) time(NULL);
-        printf("# METERGATE_SEED=%" PRIu64 "\n", random_state);
-        random_state = random_state * UINT64_C(0x9e3779b97f4a7c15) | 1;
-        rounds = wish ? (unsigned) strtoul(wish, NULL, 10) : 100;
+        random_state = test_seed() * UINT64_C(0x9e3779b97f4a7c15) | 1;
+        rounds = (unsigned) number_from("METERGATE_ROUNDS", 100);
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

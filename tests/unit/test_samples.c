@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "history_world.h"
 
 static const struct model_row *row_with(const struct model *m, uint64_t number) {
@@ -41,7 +42,7 @@ static int next_sample(struct samples *s, struct sample *ret) {
 }
 
 static void test_samples(void **state) {
-        uint64_t seed = world_seed();
+        uint64_t seed = test_seed();
         static struct world w;
         static struct sample sample;
 
@@ -78,7 +79,7 @@ static void test_samples(void **state) {
 }
 
 static void test_samples_lost(void **state) {
-        uint64_t seed = world_seed(), number = 0, lost = 0, n = 0;
+        uint64_t seed = test_seed(), number = 0, lost = 0, n = 0;
         struct samples *s = NULL;
         static struct world w;
         static struct sample sample;

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "cut_disk.h"
+#include "from_environment.h"
 #include "store_bench.h"
 #include "tools/random.h"
 
@@ -441,7 +441,6 @@ static void test_cut_while_resized(void **state) {
 }
 
 int main(void) {
-        const char *text = getenv("METERGATE_SEED");
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_power_cuts),
                 cmocka_unit_test(test_killed_then_cut),
@@ -449,9 +448,8 @@ int main(void) {
                 cmocka_unit_test(test_cut_while_resized),
         };
 
-        seed = text ? strtoull(text, NULL, 10) : (uint64_t) time(NULL);
+        seed = test_seed();
         rng = random_seed(seed);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

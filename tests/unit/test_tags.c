@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api_history.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "from_environment.h"
 
 #define TICKS     40         /* tenths of a second that a test goes on for */
 #define QUESTIONS 400
@@ -58,14 +58,12 @@ static void append(unsigned handle, int64_t tick) {
 }
 
 static int setup(void **state) {
-        const char *given = getenv("METERGATE_SEED");
         struct fixture *f;
         int64_t now;
 
         assert_int_equal(bench_setup(state), 0);
         f = *state;
-        seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL);
-        print_message("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         history = bench_history(f);
         main_handle = bench_define(history, "main", 350);
         three_handle = bench_define(history, "three", 8);   /* so short that it falls silent within the test */

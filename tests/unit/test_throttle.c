@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "from_environment.h"
 #include "http/throttle.h"
 
 #define START_MS 1000000
@@ -152,12 +152,10 @@ static void test_few_lines_for_the_log(void **state) {
 
 /* Beside the plainest account of it: for each address a number of tries that grows by one every THROTTLE_TRY_MS. */
 static void test_random_lives(void **state) {
-        const char *given = getenv("METERGATE_SEED");
-        unsigned seed = given ? (unsigned) strtoul(given, NULL, 10) : (unsigned) time(NULL);
+        unsigned seed = (unsigned) test_seed();
         uint64_t whole_ms[8] = { 0 }, refused = 0;
 
         (void) state;
-        print_message("# METERGATE_SEED=%u\n", seed);
         srand(seed);
         for (int i = 0; i < 20000; i++) {
                 unsigned who = (unsigned) rand() % ELEMENTS(whole_ms);

@@ -1,5 +1,6 @@
 /* Readings on their way to what is published: whatever a meter sends, and whenever the gateway is restarted or loses
  * its power, a lifetime energy never steps back and never grows faster than the limits allow. */
+#include "from_environment.h"
 #include "values_bench.h"
 
 #include <setjmp.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "api/energy_rows.h"
@@ -370,10 +370,7 @@ int main(void) {
                 cmocka_unit_test(test_a_register_that_comes_early),
                 cmocka_unit_test(test_completeness_is_one_number),
         };
-        const char *given = getenv("METERGATE_SEED");
-
-        seed = given ? strtoull(given, NULL, 0) : (uint64_t) time(NULL);
         cmocka_set_message_output(CM_OUTPUT_TAP);
-        printf("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
+        seed = test_seed();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

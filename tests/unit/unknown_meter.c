@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocols/tuyamcu/tuyamcu.h"
 #include "tools/random.h"
@@ -133,10 +132,3 @@ void assert_cannot_tell(const struct unknown_meter *m, uint16_t id, const char *
         assert_string_equal(s->cannot_tell, why);
 }
 
-uint64_t unknown_seed(void) {
-        const char *given = getenv("METERGATE_SEED");
-        uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t) time(NULL);
-
-        print_message("# METERGATE_SEED=%llu\n", (unsigned long long) seed);
-        return seed;
-}

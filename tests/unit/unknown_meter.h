@@ -52,6 +52,3 @@ const struct hypothesis *unknown_best(const struct unknown_meter *m, uint16_t id
 /* The best hypothesis is this quantity with a scale of 1/den. */
 void assert_meaning(const struct unknown_meter *m, uint16_t id, unsigned quantity, int64_t den);
 void assert_cannot_tell(const struct unknown_meter *m, uint16_t id, const char *why);
-
-/* METERGATE_SEED or the time; printed. */
-uint64_t unknown_seed(void);
