@@ -71,11 +71,22 @@ static void test_numbers_without_their_lowest_byte(void **state) {
                 assert_int_not_equal(try_case(seeds[i]), VERDICT_WRONG);
 }
 
+/* A single byte that wrapped where nothing is known, a big-endian register of which only the lowest byte changed,
+ * bytes in front of the number that hardly count: other readings of the same bytes miss no more. */
+static void test_readings_that_miss_no_more(void **state) {
+        static const uint64_t seeds[] = { 303062, 12634000, 4000143 };
+
+        (void) state;
+        for (unsigned i = 0; i < sizeof seeds / sizeof *seeds; i++)
+                assert_int_not_equal(try_case(seeds[i]), VERDICT_WRONG);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_random_meters),
                 cmocka_unit_test(test_wrong_rows_at_the_edge_of_the_window),
                 cmocka_unit_test(test_numbers_without_their_lowest_byte),
+                cmocka_unit_test(test_readings_that_miss_no_more),
         };
 
         setenv("TZ", "UTC", 1);

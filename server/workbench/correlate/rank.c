@@ -14,7 +14,7 @@
 #define SCALE_RANK_ODD (SCALE_RANKS - 1) /* fixed-point numbers, and what is no factor at all */
 #define CUT_POINTS   4.0    /* the same for other readings of the same bytes: one of them is true at most */
 #define CUT_SHARE    0.1    /* of the packets, that the simpler scale may match less */
-#define CUT_DOUBT    0.06   /* log2: scales are known to some percent */
+#define CUT_DOUBT    0.1    /* log2: scales are known to some percent */
 #define CHANCE_MAX   (-2.0) /* log10: at most one wrong field in a hundred such answers */
 #define CHANCE_LOOSE (-4.0) /* the same where the tolerance had to be widened: what drifts alike fits then */
 #define SHARE_DECIDED 0.5
@@ -82,6 +82,31 @@ static const struct candidate *truest(const struct search *s, const struct candi
                 if (same_reading(s, c, &s->candidates[i]) && is_truer(&s->candidates[i], best))
                         best = &s->candidates[i];
         return best;
+}
+
+/* ---- the same bytes, cut in another way ---- */
+
+static unsigned scale_rank(const struct candidate *c) {
+        return c->has_simple_scale ? c->simple.rank : SCALE_RANKS;
+}
+
+static double share_of(const struct candidate *c) {
+        return c->fit.total > 0 ? (double) c->fit.matched / (double) c->fit.total : 0;
+}
+
+/* True when the scales are 256 or a power of it apart: one of them has a byte too much or too little at its end. */
+static bool is_cut_elsewhere(const struct candidate *a, const struct candidate *b) {
+        double bytes = log2(fabs(a->fit.scale / b->fit.scale)) / 8;
+
+        return fabs(bytes) > 0.5 && fabs(bytes - round(bytes)) * 8 < CUT_DOUBT;
+}
+
+/* All that its lowest byte adds is less than what the known values can tell. */
+static bool hardly_counts(const struct search *s, const struct candidate *c) {
+        struct fit_rules rules = search_rules(s, c->with_intercept);
+
+        rules.extra = s->options->tolerance;
+        return 255 * fabs(c->fit.scale) < 2 * fit_tolerance(&rules, c->fit.scale);
 }
 
 /* ---- words ---- */
@@ -177,13 +202,31 @@ static void tell_bits(struct correlate_field *f, const struct candidate *c) {
                            c->changing);
 }
 
+/* Of the same bytes one reading is true at most: another one with the same scale and at the same lag that misses no
+ * more leaves open which. What it scores less comes of packets that are not known at its own lag. */
+static bool misses_no_more(const struct candidate *o, const struct candidate *c) {
+        return o->fit.scale == c->fit.scale && o->with_intercept == c->with_intercept && o->zone_s == c->zone_s &&
+               o->lag_from_s <= c->lag_s && c->lag_s <= o->lag_to_s && share_of(o) >= share_of(c);
+}
+
+/* Without bytes that hardly count. */
+static bool does_without(const struct search *s, const struct candidate *o, const struct candidate *c) {
+        return hardly_counts(s, c) && fabs(o->fit.scale) > fabs(c->fit.scale) && is_cut_elsewhere(o, c) &&
+               scale_rank(o) < SCALE_RANK_ODD && share_of(o) >= share_of(c);
+}
+
+static bool is_rival(const struct search *s, const struct candidate *o, const struct candidate *c) {
+        if (!share_bytes(s, c, o))
+                return o->score >= c->score - RIVAL_POINTS;
+        return o->score >= c->score - CUT_POINTS || misses_no_more(o, c) || does_without(s, o, c);
+}
+
 /* Another place that explains the values as well: another field, or the same bytes cut in another way. */
 static void tell_rivals(struct correlate_field *f, const struct search *s, const struct candidate *c) {
         for (size_t i = 0; i < s->n_candidates; i++) {
                 const struct candidate *o = &s->candidates[i];
-                bool same_bytes = share_bytes(s, c, o);
 
-                if (o == c || same_numbers(s, o, c) || o->score < c->score - (same_bytes ? CUT_POINTS : RIVAL_POINTS))
+                if (o == c || same_numbers(s, o, c) || !is_rival(s, o, c))
                         continue;
                 if (same_place(o, c)) {
                         f->sign_known = false;
@@ -269,33 +312,15 @@ static void weigh_totals(struct search *s) {
                 s->candidates[i].score += 10.0 * (double) s->candidates[i].fit.total / (double) most;
 }
 
-static unsigned scale_rank(const struct candidate *c) {
-        return c->has_simple_scale ? c->simple.rank : SCALE_RANKS;
-}
-
-/* True when the scales are 256 or a power of it apart: one of them has a byte too much or too little at its end. */
-static bool is_cut_elsewhere(const struct candidate *a, const struct candidate *b) {
-        double bytes = log2(fabs(a->fit.scale / b->fit.scale)) / 8;
-
-        return fabs(bytes) > 0.5 && fabs(bytes - round(bytes)) * 8 < CUT_DOUBT;
-}
-
-static double share_of(const struct candidate *c) {
-        return c->fit.total > 0 ? (double) c->fit.matched / (double) c->fit.total : 0;
-}
-
 /* Upper bytes alone follow a value as well where it trembles, and so do bytes below it that hardly count. Their scale
  * gives them away, where the other one's is a factor that meters use; or that the lowest byte cannot be seen. */
 static bool is_suspect(const struct search *s, const struct candidate *c, const struct candidate *simpler) {
-        struct fit_rules rules = search_rules(s, c->with_intercept);
-
         if (scale_rank(simpler) >= SCALE_RANK_ODD)
                 return false;
         if (scale_rank(c) >= SCALE_RANK_ODD)
                 return true;
-        rules.extra = s->options->tolerance;
         return fabs(simpler->fit.scale) > fabs(c->fit.scale) && scale_rank(simpler) <= scale_rank(c) &&
-               255 * fabs(c->fit.scale) < 2 * fit_tolerance(&rules, c->fit.scale);
+               hardly_counts(s, c);
 }
 
 static void put_simpler_first(struct search *s) {
