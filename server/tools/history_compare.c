@@ -102,7 +102,7 @@ static bool find_stretch(struct comparison *c, const struct watched *w, struct q
         struct figures f = survey_meter(&c->v->survey, c->v->history, w->meter, finer);
         struct figures own = survey_meter(&c->v->survey, c->v->history, w->meter, c->tier);
         int32_t step = tier_step_ticks[c->tier];
-        bool went_round;
+        bool went_round = history_oldest(c->v->history, c->tier) > 0;
 
         c->is_whole = history_oldest(c->v->history, finer) == 0 && w->sound_from == INT64_MIN;
         spec->from = f.oldest / step * step;
@@ -111,7 +111,6 @@ static bool find_stretch(struct comparison *c, const struct watched *w, struct q
                 spec->from = align_up(spec->from + longest_hold(c->v->history, w->meter), step) + step;
         }
         /* Where the ring has gone round a bucket may be there in part, and counters before it are not known. */
-        went_round = history_oldest(c->v->history, c->tier) > 0;
         if (own.any && (own.oldest > spec->from || (own.oldest == spec->from && went_round))) {
                 spec->from = own.oldest + step;
                 c->is_whole = false;

@@ -18,6 +18,7 @@ import tty
 from fractions import Fraction
 
 import pytest
+import gateway
 import known_captures
 import loads
 import unknown_cases
@@ -28,7 +29,7 @@ from referee import FACTOR, RIGHT, Score, discover, judge, verdict
 from unknown_meter import ELECTRIC, Recording, frame, record
 
 RECORDINGS = int(os.environ.get("METERGATE_RECORDINGS", "60"))
-SEED = os.environ.get("METERGATE_SEED", "20261121")  # the same recordings every time, unless told otherwise
+SEED = str(gateway.SEED)
 ENOUGH = 0.95
 COMMON_SCALES = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10), Fraction(1, 100), None]
 GAUGES = ("voltage_v", "current_a", "power_w")

@@ -451,7 +451,6 @@ class Writer:
 
 def test_imports_killed_at_random(tmp_path, directory):
     """Whatever moment it is: what is left are the first rows, the tiers are those of the rows, counters go on."""
-    print("METERGATE_SEED=%d" % SEED)
     rand = random.Random(SEED)
     writer = Writer(rand)
     csv_file = tmp_path / "rows.csv"

@@ -233,7 +233,6 @@ def cut_handshake(gateway, context, random_source):
 
 
 def test_cut_handshakes(secure, authority, tmp_path):
-    print("METERGATE_SEED=%d" % SEED)
     random_source = random.Random(SEED)
     gateway = secure(tmp_path)
     gateway.wait_history()    # its file is open from then on

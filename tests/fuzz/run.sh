@@ -11,8 +11,8 @@ run_target() {
         name=$(basename "$1")
         seeds=$top_srcdir/tests/fuzz/seeds/${name#fuzz_}
         mkdir -p "corpus/$name" "findings/$name"
-        "$1" -seed="${METERGATE_SEED:-20261121}" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
-                -artifact_prefix="findings/$name/" "corpus/$name" "$seeds" >"$name.out" 2>&1
+        "$1" -seed="${METERGATE_SEED:-20261121}" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 \
+                -print_final_stats=1 -verbosity=0 -artifact_prefix="findings/$name/" "corpus/$name" "$seeds" >"$name.out" 2>&1
         echo $? >"$name.rc"
 }
 

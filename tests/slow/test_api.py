@@ -140,8 +140,8 @@ def runs(schemathesis, sites):
     for access, site in sites.items():
         shutil.copy(FILES / "hooks.py", site.folder)
         # Whoever waits for an answer beside them goes first.
-        command = ["nice", *schemathesis, "--config-file", FILES / "schemathesis.toml", "run", "--no-color", "--seed", str(SEED),
-                   site.url + "/api/v1/openapi.json"]
+        command = ["nice", *schemathesis, "--config-file", FILES / "schemathesis.toml", "run", "--no-color",
+                   "--seed", str(SEED), site.url + "/api/v1/openapi.json"]
         if access == "token":
             command += ["--header", "Authorization: Bearer " + TOKEN]
         with open(site.folder / "schemathesis.log", "w") as log:

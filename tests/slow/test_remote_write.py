@@ -185,7 +185,6 @@ def trouble(chance, house, engines):
 
 
 def test_every_row_is_in_both_once(tmp_path, mcu_at, meter, engines, capsys):
-    print("# METERGATE_SEED=%d" % SEED)
     chance = random.Random(SEED)
     begin_s = int(time.time()) - 1
     for name in ("main", "solar"):

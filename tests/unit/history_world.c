@@ -10,12 +10,11 @@
 
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "tools/random.h"
 
 unsigned world_times(void) {
-        const char *text = getenv("METERGATE_TIMES");
-
-        return text ? (unsigned) atoi(text) : 1;
+        return (unsigned) number_from("METERGATE_TIMES", 1);
 }
 
 uint32_t world_random(struct world *w, uint32_t limit) {

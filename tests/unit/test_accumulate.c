@@ -1,6 +1,5 @@
 /* Buckets from rows, against a model that looks at every single tick. Prints its seed; METERGATE_SEED repeats a run,
  * METERGATE_ROUNDS makes it longer. */
-#include "from_environment.h"
 #include "history/accumulate.h"
 
 #include <setjmp.h>
@@ -11,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "from_environment.h"
 #include "tools/random.h"
 
 #define TICKS 3000
@@ -224,8 +224,7 @@ static void one_round(struct model *m, struct chain *c, uint64_t *random) {
 }
 
 static void test_against_the_model(void **state) {
-        const char *rounds = getenv("METERGATE_ROUNDS");
-        unsigned n = rounds ? (unsigned) strtoul(rounds, NULL, 10) : 100;
+        unsigned n = (unsigned) number_from("METERGATE_ROUNDS", 100);
         struct model *m = malloc(sizeof *m);
         struct chain *c = malloc(sizeof *c);
         uint64_t random = random_seed(seed);

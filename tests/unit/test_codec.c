@@ -1,6 +1,5 @@
 /* Every int64 comes back from a block; a damaged block is refused or read as something else, within its bounds. The
  * random parts print their seed; METERGATE_SEED repeats a run, METERGATE_ROUNDS makes it longer. */
-#include "from_environment.h"
 #include "history/codec.h"
 
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "from_environment.h"
 
 static uint64_t random_state;
 static unsigned rounds;

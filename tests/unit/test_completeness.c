@@ -1,5 +1,4 @@
 /* What is known of the last hour, and a register beside the power: plain numbers for time. */
-#include "from_environment.h"
 #include "meters/completeness.h"
 
 #include <setjmp.h>
@@ -10,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "from_environment.h"
 #include "meters/energy_check.h"
 
 #define MINUTE 60000u

@@ -1,5 +1,4 @@
 /* Energy registers: what is believed, what is withheld, and that the total never steps back or jumps. */
-#include "from_environment.h"
 #include "meters/counter.h"
 
 #include <setjmp.h>
@@ -10,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "from_environment.h"
 #include "tools/random.h"
 
 #define KWH INT64_C(1000000)          /* mWh */

@@ -1,5 +1,4 @@
 /* Framing by TuyaMCU's rule: resynchronisation, part-frames, and bytes that are never lost from the count. */
-#include "from_environment.h"
 #include "protocols/framer.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "protocols/tuyamcu/frame.h"
 
 /* dp 18 = 77, from the article that started this project (a PJ-MGW1103's answer to a query). */

@@ -1,5 +1,4 @@
 /* The history as a whole: rows, restarts, what fails, and everything at once at random. */
-#include "from_environment.h"
 #include "history_case.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <cmocka.h>
 
 #include "cut_disk.h"
+#include "from_environment.h"
 #include "history/history_parts.h"
 #include "tools/random.h"
 
@@ -308,8 +308,7 @@ static void check_life(struct life *l) {
 }
 
 static void test_random_lives(void **state) {
-        const char *rounds = getenv("METERGATE_ROUNDS");
-        unsigned n = rounds ? (unsigned) strtoul(rounds, NULL, 10) : 12;
+        unsigned n = (unsigned) number_from("METERGATE_ROUNDS", 12);
         const char *directory = bench_directory();
         struct life l = { .random = random_seed(seed), .offset_ms = UTC_MS };
 

@@ -1,7 +1,6 @@
 /* What is left of a history when the power goes or the program is killed at any moment, again and again on the same
  * file: no false row, no hole, nothing lost that was safe, tiers that are what the rows make, numbers that are never
  * given twice. METERGATE_CUTS and METERGATE_KILLS make it longer, METERGATE_SEED repeats a run. */
-#include "from_environment.h"
 #include "history_bench.h"
 
 #include <errno.h>
@@ -18,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cut_disk.h"
+#include "from_environment.h"
 #include "history/history_parts.h"
 #include "tools/random.h"
 

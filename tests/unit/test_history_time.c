@@ -1,5 +1,4 @@
 /* The time of rows, and the schemas they follow. */
-#include "from_environment.h"
 #include "history_case.h"
 
 #include <errno.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "history/history_parts.h"
 #include "tools/random.h"
 

@@ -1,6 +1,5 @@
 /* Power over time, against a computation that knows nothing of rows and columns; over restarts, changes of the schema
  * and of the clock. */
-#include "from_environment.h"
 #include "history_bench.h"
 
 #include <setjmp.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "history/integral.h"
 #include "history/query.h"
 #include "tools/random.h"

@@ -1,6 +1,5 @@
 /* What every protocol does where a meter is only listened to: it never has anything to send, whatever arrives on
  * either line and whatever somebody asks for. */
-#include "from_environment.h"
 #include "protocols/protocol.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "from_environment.h"
 #include "session_bench.h"
 #include "protocols/tuyamcu/frame.h"
 #include "protocols/vue/frame.h"
@@ -142,10 +142,9 @@ static void step(struct ear *e) {
 
 static void test_nothing_is_ever_sent(void **state) {
         unsigned steps = (unsigned) number_from("METERGATE_STEPS", 200000);
-        unsigned seed = (unsigned) number_from("METERGATE_SEED", 1);
+        uint64_t seed = test_seed();
 
         (void) state;
-        printf("# METERGATE_SEED=%u METERGATE_STEPS=%u\n", seed, steps);
         for (unsigned i = 0; protocols[i]; i++) {
                 struct ear e = { .protocol = protocols[i], .now_ms = 1000000 };
 

@@ -2,7 +2,6 @@
  * in autumn: loads and the sun, meters that report on change, and everything that goes wrong. In the end the energies
  * are those of the house's own ledger, whoever is asked.
  * METERGATE_SEED repeats a run, METERGATE_DAYS makes it longer. */
-#include "from_environment.h"
 #include "values_bench.h"
 
 #include <errno.h>
@@ -19,6 +18,7 @@
 #include "api/energy_statistics.h"
 #include "api/export.h"
 #include "base/cleanup.h"
+#include "from_environment.h"
 #include "tools/random.h"
 
 #define WH 1000
@@ -488,11 +488,10 @@ static void check_everybody(struct month *m, unsigned meter, const int64_t first
 }
 
 static void check_half(const char *begin_at, int64_t begin_ms) {
-        const char *given = getenv("METERGATE_DAYS");
         static struct month m;
         int64_t known[SIDES], registers[SIDES], none[SIDES] = { 0 };
 
-        begin(&m, begin_ms, given ? (unsigned) strtoul(given, NULL, 0) : DAYS);
+        begin(&m, begin_ms, (unsigned) number_from("METERGATE_DAYS", DAYS));
         for (unsigned side = 0; side < SIDES; side++)
                 registers[side] = -m.register_base[side];
         live_through(&m);
@@ -527,6 +526,7 @@ int main(void) {
                 cmocka_unit_test(test_spring),
                 cmocka_unit_test(test_autumn),
         };
+
         setenv("TZ", "Europe/Warsaw", 1);
         tzset();
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,7 +1,6 @@
 /* Pages and schemas: what goes in comes out, what does not fit leaves the page alone, and a damaged one is refused,
  * or read without leaving its bounds where its checksum is right all the same. METERGATE_SEED repeats a run,
  * METERGATE_ROUNDS makes it longer. */
-#include "from_environment.h"
 #include "history/page.h"
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 
 #include "base/crc32c.h"
 #include "base/little_endian.h"
+#include "from_environment.h"
 
 enum { CHUNKS_MAX = 8, CHUNK_STREAMS_MAX = 12 };
 

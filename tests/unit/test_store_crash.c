@@ -50,9 +50,7 @@ static struct cut_disk *disk;
 static struct store *store;
 
 static unsigned n_cuts(unsigned share) {
-        const char *text = getenv("METERGATE_CUTS");
-
-        return (text ? (unsigned) atoi(text) : CUTS_DEFAULT) / share;
+        return (unsigned) number_from("METERGATE_CUTS", CUTS_DEFAULT) / share;
 }
 
 static int try_open(uint64_t size_bytes) {

@@ -398,10 +398,10 @@ static void test_known_rows_are_left_out(void **state) {
 /* Numbers that have nothing to do with each other. */
 static void test_noise_is_never_certain(void **state) {
         uint64_t seed = test_seed();
-        const char *times = getenv("METERGATE_NOISES");
+        unsigned times = (unsigned) number_from("METERGATE_NOISES", 20);
 
         (void) state;
-        for (unsigned n = 0; n < (times ? (unsigned) atoi(times) : 20); n++) {
+        for (unsigned n = 0; n < times; n++) {
                 struct unknown_meter m;
                 int64_t scale[12];
 
@@ -427,12 +427,10 @@ static void test_random_households(void **state) {
         static const struct scales all[] = {
                 { 10, 1000, 1 }, { 10, 1000, 10 }, { 100, 1000, 100 }, { 100, 1000, 10 },
         };
-        unsigned right = 0, asked = 0, runs;
+        unsigned right = 0, asked = 0, runs = (unsigned) number_from("METERGATE_HOUSEHOLDS", 40);
         uint64_t seed = test_seed();
-        const char *times = getenv("METERGATE_HOUSEHOLDS");
 
         (void) state;
-        runs = times ? (unsigned) atoi(times) : 40;
         for (unsigned n = 0; n < runs; n++) {
                 struct unknown_meter m;
                 const struct scales *s;

@@ -1,6 +1,5 @@
 /* Readings on their way to what is published: whatever a meter sends, and whenever the gateway is restarted or loses
  * its power, a lifetime energy never steps back and never grows faster than the limits allow. */
-#include "from_environment.h"
 #include "values_bench.h"
 
 #include <setjmp.h>
@@ -13,6 +12,7 @@
 
 #include "api/energy_rows.h"
 #include "base/cleanup.h"
+#include "from_environment.h"
 #include "history/query.h"
 #include "protocols/tuyamcu/tuyamcu.h"
 #include "tools/random.h"
@@ -279,8 +279,7 @@ static void live(uint64_t life_seed, unsigned n) {
 }
 
 static void test_no_readings_make_a_total_step_back_or_jump(void **state) {
-        const char *times = getenv("METERGATE_TIMES");
-        unsigned n = times ? (unsigned) strtoul(times, NULL, 0) : 1;
+        unsigned n = (unsigned) number_from("METERGATE_TIMES", 1);
 
         (void) state;
         for (unsigned i = 0; i < 6 * n; i++)
